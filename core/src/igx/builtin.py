@@ -1,0 +1,147 @@
+"""igx's own tasks, terms, simulators, agents, commands and so on, offered through the hooks that every plugin uses."""
+
+from collections.abc import Iterator
+
+from igx.plugins import (
+    AgentSpec,
+    CheckSpec,
+    CommandSpec,
+    SimulatorSpec,
+    TaskSpec,
+    TermSpec,
+    TrackerSpec,
+    hookimpl,
+)
+
+IGX_API = 1
+
+_TERMS = {
+    "reward": {
+        "alive": "1 in every step.",
+        "action_l2": "Sum of squared actions.",
+        "action_rate_l2": "Sum of squared differences from the actions before.",
+        "action_power": "Sum of action times joint velocity, each as an absolute value.",
+        "joints_at_limit": "How many joints are close to their upper limit.",
+    },
+    "observation": {
+        "root_height": "Height of the root [m].",
+        "root_quat": "Orientation of the root (w, x, y, z).",
+        "root_lin_vel_b": "Velocity of the root in its own frame [m/s].",
+        "root_ang_vel_b": "Angular velocity of the root in its own frame [rad/s].",
+        "root_yaw_roll": "Yaw, then roll of the root [rad].",
+        "projected_gravity": "Direction of gravity in the root's frame.",
+        "joint_pos": "Joint positions less their defaults [rad or m].",
+        "joint_pos_scaled": "Joint positions with their limits at -1 and 1.",
+        "joint_vel": "Joint velocities [rad/s or m/s].",
+        "wrench": "Contact force [N] and torque [N m] on each wrench body, in its frame.",
+        "last_action": "The actions just applied.",
+    },
+    "termination": {
+        "root_below": "The root is lower than a given height.",
+    },
+}
+"""Kind → name → summary of the terms in `igx.terms`, where each is a function of that name."""
+
+
+@hookimpl
+def igx_tasks() -> Iterator[TaskSpec]:
+    """Offer the classics that make igx useful alone."""
+    yield TaskSpec(
+        name="cartpole",
+        target="igx.tasks.cartpole:Cartpole",
+        summary="Balance a pole on a cart that can only be pushed.",
+    )
+
+
+@hookimpl
+def igx_terms() -> Iterator[TermSpec]:
+    """Offer the terms that every task may use."""
+    for kind, terms in _TERMS.items():
+        for name, summary in terms.items():
+            yield TermSpec(name=name, target=f"igx.terms:{name}", summary=summary, kind=kind)
+
+
+@hookimpl
+def igx_agents() -> Iterator[AgentSpec]:
+    """Offer PPO, ours and rl_games' own; they share their settings."""
+    settings = "igx.rl.ppo_config:PpoConfig"
+    yield AgentSpec(
+        name="ppo",
+        target="igx.rl.agents:PpoAgent",
+        summary="PPO of rl_games with igx's corrections.",
+        section="ppo",
+        config=settings,
+    )
+    yield AgentSpec(
+        name="rl-games-ppo",
+        target="igx.rl.agents:StockPpoAgent",
+        summary="PPO as rl_games ships it.",
+        section="ppo",
+        config=settings,
+    )
+
+
+@hookimpl
+def igx_simulators() -> Iterator[SimulatorSpec]:
+    """Offer MuJoCo's two engines, and none at all."""
+    yield SimulatorSpec(
+        name="mujoco-cpu",
+        target="igx.sim.mujoco_cpu:MujocoCpu",
+        summary="MuJoCo's C engine on all cores.",
+        devices=("cpu",),
+    )
+    yield SimulatorSpec(
+        name="mujoco-gpu",
+        target="igx.sim.mujoco_gpu:MujocoGpu",
+        summary="MuJoCo Warp, zero-copy, for CUDA.",
+        devices=("cuda", "cpu"),
+    )
+    yield SimulatorSpec(
+        name="static",
+        target="igx.sim.static:StaticSimulator",
+        summary="No physics: the state stays as it is written. For tests and for `igx show`.",
+        devices=("cpu", "cuda"),
+    )
+
+
+@hookimpl
+def igx_trackers() -> Iterator[TrackerSpec]:
+    """Offer TensorBoard; every run writes metrics.jsonl besides."""
+    yield TrackerSpec(
+        name="tensorboard",
+        target="igx.rl.trackers:TensorBoardTracker",
+        summary="Scalars for TensorBoard in the run's summaries/.",
+    )
+
+
+@hookimpl
+def igx_commands() -> Iterator[CommandSpec]:
+    """Offer the commands of the `igx` program, one file each in `igx.cli`."""
+    summaries = {
+        "train": "Train a policy for a task.",
+        "play": "Run a trained policy and report its returns.",
+        "list-tasks": "List the tasks of all installed plugins.",
+        "show": "Show a task's terms, spaces and settings.",
+        "check": "Verify that a task keeps the rules of a fast, repeatable step.",
+        "plugins": "List the installed plugins and what became of them.",
+        "doctor": "Look for what is missing or broken on this machine.",
+    }
+    for name, summary in summaries.items():
+        yield CommandSpec(name=name, target=f"igx.cli.{name.replace('-', '_')}:command", summary=summary)
+
+
+@hookimpl
+def igx_checks() -> Iterator[CheckSpec]:
+    """Offer the checks of `igx doctor`, in `igx.cli.checks`."""
+    summaries = {
+        "python": "Python is new enough.",
+        "torch": "PyTorch works, and sees the GPU.",
+        "mujoco": "MuJoCo and its batched stepping are there.",
+        "warp": "MuJoCo Warp is there if there is a GPU.",
+        "rl-games": "rl_games is there.",
+        "plugins": "Every installed plugin loads.",
+        "memory": "Enough memory is free.",
+        "rendering": "Frames can be rendered without a display.",
+    }
+    for name, summary in summaries.items():
+        yield CheckSpec(name=name, target=f"igx.cli.checks:{name.replace('-', '_')}", summary=summary)
