@@ -1,0 +1,140 @@
+"""Says in one plain line which setting is wrong, who set it so, and what it may be."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails, PydanticUndefined
+
+from igx.config.base import Config
+from igx.config.fields import dotted, field_at, is_nullable, names_of, places_of
+from igx.config.run_config import RunConfig
+from igx.config.yaml_text import Place, inline
+from igx.errors import ConfigError, suggest
+
+_ACCEPTED = {
+    "greater_than": "greater than {}",
+    "greater_than_equal": "at least {}",
+    "less_than": "less than {}",
+    "less_than_equal": "at most {}",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "path_type": "a path",
+    "list_type": "a list, e.g. [1, 2]",
+    "tuple_type": "a list, e.g. [1, 2]",
+    "dict_type": "a mapping",
+    "too_long": "a list of fewer entries",
+    "model_type": "a mapping of settings",
+    "model_attributes_type": "a mapping of settings",
+}
+
+
+def unknown_setting(model: type[Config], key: str, *, way: Place, origin: str) -> ConfigError:
+    """The error for `key`, which `model`, the settings at `way`, does not know."""
+    asked = dotted((*way, key))
+    if key in model.advice:
+        return ConfigError(f"There is no {asked} ({origin}): {model.advice[key]}.")
+    elsewhere = [] if way else [place for place in places_of(model) if place[-1] == key]
+    if elsewhere:
+        nearest = min(elsewhere, key=lambda place: (len(place), place))
+        hint = f" Did you mean {dotted(nearest)!r}?"
+    else:
+        hint = suggest(key, names_of(model))
+    return ConfigError(f"There is no {asked} ({origin}).{hint}")
+
+
+def explain(
+    error: ValidationError, *, model: type[RunConfig], values: Mapping[str, Any], origin: Callable[[Place], str]
+) -> ConfigError:
+    """`error`, which pydantic raised on `values`, as one line about the first wrong setting."""
+    problems: defaultdict[Place, list[ErrorDetails]] = defaultdict(list)
+    for details in error.errors():
+        problems[_place(details, values)].append(details)
+    (place, first), *others = problems.items()
+    more = f" Also wrong: {', '.join(dotted(other) for other, _ in others)}." if others else ""
+    return ConfigError(_complaint(place, first, model=model, values=values, origin=origin) + more)
+
+
+def _place(details: ErrorDetails, values: Mapping[str, Any]) -> Place:
+    """Where `details` points to, as far as that stands in `values`; pydantic adds steps of its own."""
+    place: Place = ()
+    value: Any = values
+    for step in details["loc"]:
+        if isinstance(step, str) and isinstance(value, Mapping):
+            if step in value or _is_missing(details):
+                place = (*place, step)
+            value = cast("Mapping[str, Any]", value).get(step)
+    return place
+
+
+def _is_missing(details: ErrorDetails) -> bool:
+    return details["type"] == "missing" and isinstance(details["loc"][-1], str)
+
+
+def _complaint(
+    place: Place,
+    problems: list[ErrorDetails],
+    *,
+    model: type[RunConfig],
+    values: Mapping[str, Any],
+    origin: Callable[[Place], str],
+) -> str:
+    field = field_at(model, place)
+    if _is_missing(problems[0]):
+        return f"{dotted(place)} is missing{_described(field)}."
+    value = _value(values, place)
+    reason = _own_words(problems[0])
+    if reason and isinstance(value, Mapping):
+        return f"{dotted(place)}: {reason}."
+    shown = problems[0]["input"] if isinstance(value, Mapping) else value
+    subject = f"{dotted(place)} is {inline(shown)} ({origin(place)})"
+    if reason:
+        return f"{subject}; {reason}."
+    accepted = " or ".join(dict.fromkeys(_accepted(details) for details in problems))
+    return f"{subject}; it must be {accepted}{' or null' if field and is_nullable(field) else ''}.{_default(field)}"
+
+
+def _own_words(details: ErrorDetails) -> str:
+    """What a validator of ours said, which needs no rewording."""
+    raised = details.get("ctx", {}).get("error")
+    return str(raised).strip().removesuffix(".") if isinstance(raised, Exception) else ""
+
+
+def _accepted(details: ErrorDetails) -> str:
+    """What pydantic would have taken, in words that follow "it must be"."""
+    words = _ACCEPTED.get(details["type"], details["msg"].removeprefix("Input should be "))
+    bound = next(iter(details.get("ctx", {}).values()), None)
+    accepted = words.replace("{}", f"{bound:.12g}" if isinstance(bound, float) else str(bound))
+    entry = next((step + 1 for step in details["loc"] if isinstance(step, int)), None)
+    if entry is None:
+        return accepted
+    return (
+        f"a list of at least {entry} entries"
+        if details["type"] == "missing"
+        else f"a list whose entry {entry} is {accepted}"
+    )
+
+
+def _value(values: Mapping[str, Any], place: Place) -> Any:
+    value: Any = values
+    for name in place:
+        value = value[name]
+    return value
+
+
+def _described(field: FieldInfo | None) -> str:
+    return f" ({field.description.rstrip('.')})" if field and field.description else ""
+
+
+def _default(field: FieldInfo | None) -> str:
+    default = field.default if field else PydanticUndefined
+    return "" if default is PydanticUndefined or isinstance(default, Config) else f" The default is {inline(default)}."

@@ -1,0 +1,1 @@
+"""Training: agents of rl_games, their settings, checkpoints and the runner."""
