@@ -1,0 +1,176 @@
+"""How actions in [-1, 1] move joints: efforts, position targets or velocity targets, each an actuator of the engine.
+
+Position and velocity control run inside the physics step, where the implicit integrator keeps stiff gains stable.
+"""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import mujoco
+import torch
+from torch import Tensor
+
+from igx.errors import TaskError
+from igx.sim.declared import Declared, matching
+from igx.sim.entities import Articulation
+from igx.sim.simulator import Simulator
+
+
+class JointActuator(Declared["JointActuatorState"]):
+    """Drives joints of a robot; each driven joint takes one action.
+
+    Args:
+        robot: the articulation, as declared on the same class.
+        joints: regular expression of the driven joints; all by default.
+        scale: what an action of 1 means, in the unit of the control.
+    """
+
+    rank = 1
+
+    def __init__(self, robot: Articulation, *, joints: str = ".*", scale: float | Sequence[float] = 1.0) -> None:
+        self.robot, self.joints, self.scale = robot, joints, scale
+
+    def add_to(self, spec: mujoco.MjSpec) -> None:
+        driven = self._driven([joint.name for joint in spec.joints if joint.type in _SCALAR])
+        for actuator in spec.actuators:  # a model file's own actuators give way to the declared ones
+            if actuator.target in driven:
+                spec.delete(actuator)
+        for joint in driven:
+            actuator = spec.add_actuator(name=f"{self.name}:{joint}", target=joint, trntype=mujoco.mjtTrn.mjTRN_JOINT)
+            self._control(actuator)
+
+    def _driven(self, names: Sequence[str]) -> list[str]:
+        prefix = self.robot.prefix
+        own = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+        return [prefix + name for name in matching(self.joints, own, what=f"joint of {self.robot.name!r}")]
+
+    @abstractmethod
+    def _control(self, actuator: mujoco.MjsActuator) -> None:
+        """Set the control law."""
+
+    @abstractmethod
+    def offset(self, default_joint_pos: Tensor) -> Tensor:
+        """Control at an action of 0, shape `[actions]`, given the driven joints' default positions."""
+
+    def bind(self, simulator: Simulator) -> "JointActuatorState":
+        return JointActuatorState(self, simulator)
+
+
+class JointEffort(JointActuator):
+    """Actions are joint torques or forces: `scale` [N·m or N] times the action."""
+
+    def _control(self, actuator: mujoco.MjsActuator) -> None:
+        actuator.set_to_motor()
+
+    def offset(self, default_joint_pos: Tensor) -> Tensor:
+        return torch.zeros_like(default_joint_pos)
+
+
+class JointPosition(JointActuator):
+    """Actions are joint positions that a PD controller of the engine holds.
+
+    Args:
+        robot: the articulation.
+        joints: regular expression of the driven joints.
+        scale: [rad or m] an action of 1.
+        stiffness: [N·m/rad or N/m].
+        damping: [N·m·s/rad or N·s/m].
+        effort_limit: largest torque or force; None leaves the model's own limits.
+        relative: whether targets add to the default joint positions instead of to 0.
+    """
+
+    def __init__(
+        self,
+        robot: Articulation,
+        *,
+        stiffness: float,
+        damping: float,
+        joints: str = ".*",
+        scale: float | Sequence[float] = 1.0,
+        effort_limit: float | None = None,
+        relative: bool = True,
+    ) -> None:
+        super().__init__(robot, joints=joints, scale=scale)
+        self.stiffness, self.damping = stiffness, damping
+        self.effort_limit, self.relative = effort_limit, relative
+
+    def _control(self, actuator: mujoco.MjsActuator) -> None:
+        actuator.set_to_position(self.stiffness, self.damping)
+        _limit(actuator, self.effort_limit)
+
+    def offset(self, default_joint_pos: Tensor) -> Tensor:
+        return default_joint_pos if self.relative else torch.zeros_like(default_joint_pos)
+
+
+class JointVelocity(JointActuator):
+    """Actions are joint velocities: `scale` [rad/s or m/s] times the action, tracked with the gain `damping`.
+
+    Args:
+        robot: the articulation.
+        joints: regular expression of the driven joints.
+        scale: [rad/s or m/s] an action of 1.
+        damping: [N·m·s/rad or N·s/m].
+        effort_limit: largest torque or force; None leaves the model's own limits.
+    """
+
+    def __init__(
+        self,
+        robot: Articulation,
+        *,
+        damping: float,
+        joints: str = ".*",
+        scale: float | Sequence[float] = 1.0,
+        effort_limit: float | None = None,
+    ) -> None:
+        super().__init__(robot, joints=joints, scale=scale)
+        self.damping, self.effort_limit = damping, effort_limit
+
+    def _control(self, actuator: mujoco.MjsActuator) -> None:
+        actuator.set_to_velocity(self.damping)
+        _limit(actuator, self.effort_limit)
+
+    def offset(self, default_joint_pos: Tensor) -> Tensor:
+        return torch.zeros_like(default_joint_pos)
+
+
+class JointActuatorState:
+    """The live control of some joints.
+
+    Attributes:
+        joint_names: driven joints, in the order of the actions, without the scene's prefix.
+    """
+
+    def __init__(self, declared: JointActuator, simulator: Simulator) -> None:
+        model, prefix, device = simulator.model, f"{declared.name}:", simulator.device
+        ids = [i for i in range(model.nu) if model.actuator(i).name.startswith(prefix)]
+        joints = [int(model.actuator_trnid[i, 0]) for i in ids]
+        self.joint_names = tuple(model.joint(joint).name.removeprefix(declared.robot.prefix) for joint in joints)
+        self._ctrl = simulator.field("ctrl")[:, ids[0] : ids[-1] + 1]
+        default = simulator.default_qpos[[int(model.jnt_qposadr[joint]) for joint in joints]]
+        self._offset = declared.offset(default)
+        self._scale = torch.as_tensor(declared.scale, dtype=torch.float32, device=device)
+        if self._scale.dim() and len(self._scale) != len(ids):
+            raise TaskError(f"{declared.name!r} has {len(self._scale)} scales for {len(ids)} joints.")
+
+    @property
+    def num_actions(self) -> int:
+        """How many actions it takes."""
+        return len(self.joint_names)
+
+    @property
+    def control(self) -> Tensor:
+        """What the engine is told: effort or target, shape `[num_envs, num_actions]`."""
+        return self._ctrl
+
+    def apply(self, action: Tensor) -> None:
+        """Set the controls from actions, shape `[num_envs, num_actions]`."""
+        self._ctrl.copy_(self._offset + self._scale * action)
+
+
+_SCALAR = (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE)
+
+
+def _limit(actuator: mujoco.MjsActuator, effort: float | None) -> None:
+    if effort is not None:
+        actuator.forcelimited = True
+        actuator.forcerange = [-effort, effort]

@@ -1,0 +1,501 @@
+"""What stands in an environment: a declaration on the task's class, live tensors on its instance.
+
+``robot = Articulation("ant")`` on a task class says which model the task needs; ``self.robot.joint_pos`` on an instance
+is that robot's state, one row per environment. Positions are relative to the environment's own origin, quaternions are
+(w, x, y, z), velocities name their frame: `_w` the world's, `_b` the body's own.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import mujoco
+import torch
+from torch import Tensor
+
+from igx.errors import ModelError, TaskError
+from igx.math import rotate, rotate_inverse
+from igx.sim.declared import Declared, matching
+from igx.sim.models import load_model
+from igx.sim.simulator import Simulator
+
+_FREE = int(mujoco.mjtJoint.mjJNT_FREE)
+_HINGE_OR_SLIDE = (int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE))
+class Articulation(Declared["ArticulationState"]):
+    """A robot: bodies connected by hinge and slide joints, its root free or fixed to the world.
+
+    Args:
+        model: name of an `igx-assets` model, ``menagerie:NAME``, ``package:PACKAGE/path.xml``, or a path.
+        spawn_height: height of the root at a reset [m]; None keeps the model's.
+        spawn_pos: position of the root at a reset [m]; `spawn_height` replaces its last value.
+        default_joint_pos: joint positions at a reset, by regular expression; others are 0, moved within their limits.
+        wrench_bodies: regular expression of the bodies whose contact wrench is sensed, in the model's order.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        spawn_height: float | None = None,
+        spawn_pos: Sequence[float] | None = None,
+        default_joint_pos: Mapping[str, float] | None = None,
+        wrench_bodies: str | None = None,
+    ) -> None:
+        self.model = model
+        self.spawn_height = spawn_height
+        self.spawn_pos = spawn_pos
+        self.default_joint_pos = default_joint_pos or {}
+        self.wrench_bodies = wrench_bodies
+
+    def add_to(self, spec: mujoco.MjSpec) -> None:
+        child = load_model(self.model)
+        roots = child.worldbody.bodies
+        if len(roots) != 1:
+            raise ModelError(f"Model {self.model!r} of {self.name!r} has {len(roots)} bodies at its top; a robot has one.")
+        _place(roots[0], self.spawn_pos, self.spawn_height)
+        sensed = self._sensed_bodies(child)
+        spec.attach(child, prefix=self.prefix, frame=spec.worldbody.add_frame())
+        for body in sensed:
+            _add_contact_sensor(spec, f"{self.prefix}{body}")
+
+    @property
+    def prefix(self) -> str:
+        """What the names of the model's parts begin with in the scene."""
+        return f"{self.name}/"
+
+    def _sensed_bodies(self, child: mujoco.MjSpec) -> list[str]:
+        if self.wrench_bodies is None:
+            return []
+        return matching(self.wrench_bodies, [body.name for body in child.bodies[1:]], what=f"body of {self.name!r}")
+
+    def bind(self, simulator: Simulator) -> "ArticulationState":
+        return ArticulationState(self, simulator)
+
+
+class ArticulationState:
+    """Live state of an `Articulation`, one row per environment; names and limits of its parts.
+
+    Attributes:
+        joint_names, body_names, wrench_body_names: in the model's order, without the scene's prefix.
+        joint_lower, joint_upper: position limits [rad or m], infinite where a joint has none, shape `[num_joints]`.
+        default_joint_pos: joint positions at a reset, shape `[num_joints]`.
+        has_free_root: whether the root moves freely.
+    """
+
+    def __init__(self, declared: Articulation, simulator: Simulator) -> None:
+        self._sim, self._declared = simulator, declared
+        model, prefix = simulator.model, declared.prefix
+        bodies = [i for i in range(model.nbody) if model.body(i).name.startswith(prefix)]
+        joints = [i for i in range(model.njnt) if model.jnt_bodyid[i] in set(bodies)]
+        self.root_id = bodies[0]
+        self.has_free_root = bool(joints) and model.jnt_type[joints[0]] == _FREE
+        moving = joints[1:] if self.has_free_root else joints
+        self.body_names = tuple(model.body(i).name.removeprefix(prefix) for i in bodies)
+        self.joint_names = tuple(model.joint(i).name.removeprefix(prefix) for i in moving)
+        self._require_scalar(moving)
+        self._bodies = _span(bodies)
+        self._joint_qpos = _span([int(model.jnt_qposadr[i]) for i in moving])
+        self._joint_qvel = _span([int(model.jnt_dofadr[i]) for i in moving])
+        if self.has_free_root:
+            qpos, qvel = int(model.jnt_qposadr[joints[0]]), int(model.jnt_dofadr[joints[0]])
+            self._root_qpos, self._root_qvel = slice(qpos, qpos + 7), slice(qvel, qvel + 6)
+        self._bind_limits(moving)
+        self._bind_default(declared.default_joint_pos)
+        self._bind_wrench()
+        self._everywhere = torch.ones(simulator.num_envs, dtype=torch.bool, device=simulator.device)
+        self.resetting = self._everywhere
+
+    def _require_scalar(self, joints: Sequence[int]) -> None:
+        model = self._sim.model
+        for joint in joints:
+            if model.jnt_type[joint] not in _HINGE_OR_SLIDE:
+                raise ModelError(
+                    f"Joint {model.joint(joint).name!r} of model {self._declared.model!r} is neither a hinge nor a slide."
+                )
+
+    def _bind_limits(self, joints: Sequence[int]) -> None:
+        model = self._sim.model
+        span = torch.as_tensor(model.jnt_range[joints].reshape(-1, 2), dtype=torch.float32)
+        span[~torch.as_tensor(model.jnt_limited[joints]).bool()] = torch.tensor([-torch.inf, torch.inf])
+        self.joint_lower, self.joint_upper = span.to(self._sim.device).unbind(-1)
+
+    def _bind_default(self, chosen: Mapping[str, float]) -> None:
+        pos = torch.zeros(self.num_joints)
+        for pattern, value in chosen.items():
+            names = matching(pattern, self.joint_names, what=f"joint of {self._declared.name!r}")
+            pos[[self.joint_names.index(name) for name in names]] = value
+        self.default_joint_pos = pos.to(self._sim.device).clamp(self.joint_lower, self.joint_upper)
+        self._sim.default_qpos[self._joint_qpos] = self.default_joint_pos
+
+    def _bind_wrench(self) -> None:
+        pattern, model = self._declared.wrench_bodies, self._sim.model
+        self.wrench_body_names = () if pattern is None else tuple(n for n in self.body_names if re.fullmatch(pattern, n))
+        ids = [model.body(f"{self._declared.prefix}{name}").id for name in self.wrench_body_names]
+        self._wrench_bodies = torch.tensor(ids, dtype=torch.long, device=self._sim.device)
+        sensors = [model.sensor(f"{self._declared.prefix}{name}") for name in self.wrench_body_names]
+        self._wrench_columns = _span([int(s.adr[0]) + i for s in sensors for i in range(9)])
+
+    # Root.
+
+    @property
+    def root_pos(self) -> Tensor:
+        """Position of the root body [m], shape `[num_envs, 3]`."""
+        return self._sim.field("qpos")[:, self._root_qpos][:, :3] if self.has_free_root else self._root("xpos")
+
+    @property
+    def root_quat(self) -> Tensor:
+        """Orientation of the root body, shape `[num_envs, 4]`."""
+        return self._sim.field("qpos")[:, self._root_qpos][:, 3:] if self.has_free_root else self._root("xquat")
+
+    @property
+    def root_lin_vel_w(self) -> Tensor:
+        """Velocity of the root body's origin in the world [m/s], shape `[num_envs, 3]`."""
+        return self._root_velocity[:, :3]
+
+    @property
+    def root_ang_vel_b(self) -> Tensor:
+        """Angular velocity of the root body in its own frame [rad/s], shape `[num_envs, 3]`."""
+        return self._root_velocity[:, 3:]
+
+    @property
+    def root_lin_vel_b(self) -> Tensor:
+        """Velocity of the root body's origin in its own frame [m/s], shape `[num_envs, 3]`."""
+        return rotate_inverse(self.root_quat, self.root_lin_vel_w)
+
+    @property
+    def root_ang_vel_w(self) -> Tensor:
+        """Angular velocity of the root body in the world [rad/s], shape `[num_envs, 3]`."""
+        return rotate(self.root_quat, self.root_ang_vel_b)
+
+    def _root(self, field: str) -> Tensor:
+        return self._sim.field(field)[:, self.root_id]
+
+    @property
+    def _root_velocity(self) -> Tensor:
+        if not self.has_free_root:
+            raise TaskError(f"The root of {self._declared.name!r} is fixed to the world; it has no velocity.")
+        return self._sim.field("qvel")[:, self._root_qvel]
+
+    # Joints.
+
+    @property
+    def num_joints(self) -> int:
+        """Number of hinge and slide joints."""
+        return len(self.joint_names)
+
+    def joint_index(self, name: str) -> int:
+        """Column of a joint in `joint_pos` and the like.
+
+        Raises:
+            TaskError: if the robot has no such joint.
+        """
+        return self.joint_names.index(matching(re.escape(name), self.joint_names, what=f"joint of {self._declared.name!r}")[0])
+
+    @property
+    def joint_pos(self) -> Tensor:
+        """Joint positions [rad or m], shape `[num_envs, num_joints]`."""
+        return self._sim.field("qpos")[:, self._joint_qpos]
+
+    @property
+    def joint_vel(self) -> Tensor:
+        """Joint velocities [rad/s or m/s], shape `[num_envs, num_joints]`."""
+        return self._sim.field("qvel")[:, self._joint_qvel]
+
+    @property
+    def joint_effort(self) -> Tensor:
+        """What the actuators exerted on each joint in the last substep [N·m or N], shape `[num_envs, num_joints]`."""
+        return self._sim.field("qfrc_actuator")[:, self._joint_qvel]
+
+    # Bodies.
+
+    @property
+    def body_pos(self) -> Tensor:
+        """Positions of the bodies' origins [m], shape `[num_envs, num_bodies, 3]`."""
+        return self._sim.field("xpos")[:, self._bodies]
+
+    @property
+    def body_quat(self) -> Tensor:
+        """Orientations of the bodies, shape `[num_envs, num_bodies, 4]`."""
+        return self._sim.field("xquat")[:, self._bodies]
+
+    @property
+    def body_ang_vel_w(self) -> Tensor:
+        """Angular velocities of the bodies in the world [rad/s], shape `[num_envs, num_bodies, 3]`."""
+        return self._sim.field("cvel")[:, self._bodies, :3]
+
+    @property
+    def body_lin_vel_w(self) -> Tensor:
+        """Velocities of the bodies' origins in the world [m/s], shape `[num_envs, num_bodies, 3]`."""
+        cvel = self._sim.field("cvel")[:, self._bodies]  # of the point of each body that is now at the tree's centre of mass
+        tree = int(self._sim.model.body_rootid[self.root_id])
+        arm = self.body_pos - self._sim.field("subtree_com")[:, tree : tree + 1]
+        return cvel[..., 3:] + torch.linalg.cross(cvel[..., :3], arm)
+
+    def body_index(self, name: str) -> int:
+        """Row of a body in `body_pos` and the like.
+
+        Raises:
+            TaskError: if the robot has no such body.
+        """
+        return self.body_names.index(matching(re.escape(name), self.body_names, what=f"body of {self._declared.name!r}")[0])
+
+    @property
+    def wrench(self) -> Tensor:
+        """Contact force [N], then torque about the body's origin [N·m], in the body's frame, for each wrench body.
+
+        Of the last substep, in the frames of that substep; zero after a reset. Shape `[num_envs, 6 * bodies]`.
+        """
+        if not self.wrench_body_names:
+            raise TaskError(f"{self._declared.name!r} senses no wrench; name its bodies: Articulation(…, wrench_bodies=…).")
+        sensed = self._sim.field("sensordata")[:, self._wrench_columns].unflatten(1, (-1, 3, 3))
+        force, torque, point = sensed.unbind(2)
+        origin = self._sim.substep_field("xpos")[:, self._wrench_bodies]
+        quat = self._sim.substep_field("xquat")[:, self._wrench_bodies]
+        torque = torque + torch.linalg.cross(point - origin, force)
+        return torch.cat([rotate_inverse(quat, force), rotate_inverse(quat, torque)], dim=-1).flatten(1)
+
+    # Dynamics.
+
+    def jacobian(self, body: str) -> Tensor:
+        """Jacobian of a body's origin: linear over angular velocity, world's axes, by all speeds `[num_envs, 6, nv]`."""
+        index = self.body_index(body)
+        return torch.cat(self._sim.jacobian(self.root_id + index, self.body_pos[:, index]), dim=1)
+
+    def mass_matrix(self) -> Tensor:
+        """Inertia of the joints, shape `[num_envs, num_joints, num_joints]`."""
+        return self._sim.mass_matrix()[:, self._joint_qvel][:, :, self._joint_qvel]
+
+    # Writing, within a reset.
+
+    def set_joints(self, *, pos: Tensor | None = None, vel: Tensor | None = None) -> None:
+        """Write joint positions, moved within their limits, and velocities of the environments that are being reset.
+
+        Args:
+            pos: shape `[num_envs, num_joints]` or `[num_joints]`.
+            vel: the same.
+        """
+        if pos is not None:
+            self._write(self.joint_pos, "qpos", self._joint_qpos, pos.clamp(self.joint_lower, self.joint_upper))
+        if vel is not None:
+            self._write(self.joint_vel, "qvel", self._joint_qvel, vel)
+
+    def set_root(
+        self,
+        *,
+        pos: Tensor | None = None,
+        quat: Tensor | None = None,
+        lin_vel_w: Tensor | None = None,
+        ang_vel_b: Tensor | None = None,
+    ) -> None:
+        """Write the pose and velocity of a free root in the environments that are being reset."""
+        if not self.has_free_root:
+            raise TaskError(f"The root of {self._declared.name!r} is fixed to the world; it can't be set.")
+        qpos, qvel = self._root_qpos.start, self._root_qvel.start
+        parts = (("qpos", qpos, pos), ("qpos", qpos + 3, quat), ("qvel", qvel, lin_vel_w), ("qvel", qvel + 3, ang_vel_b))
+        for field, start, value in parts:
+            if value is not None:
+                columns = slice(start, start + value.shape[-1])
+                self._write(self._sim.field(field)[:, columns], field, columns, value)
+
+    def _write(self, current: Tensor, field: str, columns: "slice | Tensor", value: Tensor) -> None:
+        self._sim.field(field)[:, columns] = torch.where(self.resetting[:, None], value, current)
+
+
+class RigidBody(Declared["RigidBodyState"]):
+    """A free body: a model file with one body, or one primitive shape.
+
+    Args:
+        model: as for `Articulation`; None with a `shape`.
+        shape: box (half sizes), sphere (radius), capsule or cylinder (radius, half length) [m].
+        size: of the shape, as MuJoCo takes it.
+        mass: of the shape [kg].
+        friction: sliding friction of the shape.
+        spawn_pos: position at a reset [m].
+        rgba: colour.
+    """
+
+    def __init__(
+        self,
+        model: str | None = None,
+        *,
+        shape: Literal["box", "sphere", "capsule", "cylinder"] | None = None,
+        size: Sequence[float] = (),
+        mass: float = 1.0,
+        friction: float = 1.0,
+        spawn_pos: Sequence[float] = (0.0, 0.0, 0.0),
+        rgba: Sequence[float] = (0.85, 0.55, 0.2, 1.0),
+    ) -> None:
+        if (model is None) == (shape is None):
+            raise TaskError("RigidBody takes either a model or a shape with its size.")
+        self.model, self.shape, self.size = model, shape, size
+        self.mass, self.friction, self.spawn_pos, self.rgba = mass, friction, spawn_pos, rgba
+
+    def add_to(self, spec: mujoco.MjSpec) -> None:
+        body = _add_shape_or_model(self, spec)
+        body.pos = list(self.spawn_pos)
+        if not body.joints:
+            body.add_freejoint(name=f"{self.name}/root")
+
+    def bind(self, simulator: Simulator) -> "RigidBodyState":
+        return RigidBodyState(self.name, simulator)
+
+
+class RigidBodyState:
+    """Live state of a `RigidBody`, one row per environment."""
+
+    def __init__(self, name: str, simulator: Simulator) -> None:
+        model = simulator.model
+        body = next(i for i in range(model.nbody) if model.body(i).name.startswith(f"{name}/"))
+        joint = int(model.body_jntadr[body])
+        if joint < 0 or model.jnt_type[joint] != _FREE:
+            raise ModelError(f"The body of {name!r} has no free joint.")
+        self._sim, self.name = simulator, name
+        self._qpos, self._qvel = int(model.jnt_qposadr[joint]), int(model.jnt_dofadr[joint])
+        self.resetting = torch.ones(simulator.num_envs, dtype=torch.bool, device=simulator.device)
+
+    @property
+    def pos(self) -> Tensor:
+        """Position [m], shape `[num_envs, 3]`."""
+        return self._sim.field("qpos")[:, self._qpos : self._qpos + 3]
+
+    @property
+    def quat(self) -> Tensor:
+        """Orientation, shape `[num_envs, 4]`."""
+        return self._sim.field("qpos")[:, self._qpos + 3 : self._qpos + 7]
+
+    @property
+    def lin_vel_w(self) -> Tensor:
+        """Velocity in the world [m/s], shape `[num_envs, 3]`."""
+        return self._sim.field("qvel")[:, self._qvel : self._qvel + 3]
+
+    @property
+    def ang_vel_b(self) -> Tensor:
+        """Angular velocity in the body's frame [rad/s], shape `[num_envs, 3]`."""
+        return self._sim.field("qvel")[:, self._qvel + 3 : self._qvel + 6]
+
+    def set_state(
+        self,
+        *,
+        pos: Tensor | None = None,
+        quat: Tensor | None = None,
+        lin_vel_w: Tensor | None = None,
+        ang_vel_b: Tensor | None = None,
+    ) -> None:
+        """Write the state of the environments that are being reset."""
+        for current, value in ((self.pos, pos), (self.quat, quat), (self.lin_vel_w, lin_vel_w), (self.ang_vel_b, ang_vel_b)):
+            if value is not None:
+                current.copy_(torch.where(self.resetting[:, None], value, current))
+
+
+class Static(Declared["StaticState"]):
+    """A body that never moves: a model file, or one primitive shape. Arguments as for `RigidBody`."""
+
+    def __init__(
+        self,
+        model: str | None = None,
+        *,
+        shape: Literal["box", "sphere", "capsule", "cylinder"] | None = None,
+        size: Sequence[float] = (),
+        friction: float = 1.0,
+        pos: Sequence[float] = (0.0, 0.0, 0.0),
+        rgba: Sequence[float] = (0.5, 0.5, 0.55, 1.0),
+    ) -> None:
+        if (model is None) == (shape is None):
+            raise TaskError("Static takes either a model or a shape with its size.")
+        self.model, self.shape, self.size = model, shape, size
+        self.friction, self.pos, self.rgba = friction, pos, rgba
+        self.mass = 0.0
+
+    def add_to(self, spec: mujoco.MjSpec) -> None:
+        _add_shape_or_model(self, spec).pos = list(self.pos)
+
+    def bind(self, simulator: Simulator) -> "StaticState":
+        return StaticState(self.name, simulator)
+
+
+class StaticState:
+    """Where a `Static` stands."""
+
+    def __init__(self, name: str, simulator: Simulator) -> None:
+        model = simulator.model
+        body = next(i for i in range(model.nbody) if model.body(i).name.startswith(f"{name}/"))
+        self.pos = torch.as_tensor(model.body_pos[body], dtype=torch.float32, device=simulator.device)
+        self.quat = torch.as_tensor(model.body_quat[body], dtype=torch.float32, device=simulator.device)
+
+
+class GroundPlane(Declared[None]):
+    """An endless floor at height 0.
+
+    Args:
+        friction: sliding friction; of two touching bodies the larger one counts.
+    """
+
+    def __init__(self, *, friction: float = 1.0) -> None:
+        self.friction = friction
+
+    def add_to(self, spec: mujoco.MjSpec) -> None:
+        spec.worldbody.add_geom(
+            name=self.name,
+            type=mujoco.mjtGeom.mjGEOM_PLANE,
+            size=[0.0, 0.0, 1.0],
+            friction=[self.friction, 0.005, 0.0001],
+            material="ground",
+        )
+
+    def bind(self, simulator: Simulator) -> None:
+        return None
+
+
+def _span(ids: Sequence[int]) -> "slice | Tensor":
+    """Columns as a slice where they are adjacent, so that indexing gives a view instead of a copy."""
+    if not ids or list(ids) == list(range(ids[0], ids[0] + len(ids))):
+        return slice(ids[0], ids[0] + len(ids)) if ids else slice(0, 0)
+    return torch.tensor(ids)
+
+
+def _place(body: mujoco.MjsBody, pos: Sequence[float] | None, height: float | None) -> None:
+    if pos is not None:
+        body.pos = list(pos)
+    if height is not None:
+        body.pos = [body.pos[0], body.pos[1], height]
+
+
+def _add_shape_or_model(declared: "RigidBody | Static", spec: mujoco.MjSpec) -> mujoco.MjsBody:
+    if declared.model is not None:
+        child = load_model(declared.model)
+        body = child.worldbody.bodies[0]
+        spec.attach(child, prefix=f"{declared.name}/", frame=spec.worldbody.add_frame())
+        return body
+    body = spec.worldbody.add_body(name=f"{declared.name}/body")
+    body.add_geom(
+        type=_SHAPES[declared.shape or "box"],
+        size=[*declared.size, *(0.0 for _ in range(3 - len(declared.size)))],
+        mass=declared.mass,
+        friction=[declared.friction, 0.005, 0.0001],
+        rgba=list(declared.rgba),
+    )
+    return body
+
+
+_SHAPES: dict[str, mujoco.mjtGeom] = {
+    "box": mujoco.mjtGeom.mjGEOM_BOX,
+    "sphere": mujoco.mjtGeom.mjGEOM_SPHERE,
+    "capsule": mujoco.mjtGeom.mjGEOM_CAPSULE,
+    "cylinder": mujoco.mjtGeom.mjGEOM_CYLINDER,
+}
+
+
+def _add_contact_sensor(spec: mujoco.MjSpec, body: str) -> None:
+    """Net force, torque and point of all contacts of a body, in the world's axes; torque about the point."""
+    data = mujoco.mjtConDataField
+    wanted = sum(1 << int(field) for field in (data.mjCONDATA_FORCE, data.mjCONDATA_TORQUE, data.mjCONDATA_POS))
+    net_force, one_slot = 3, 1
+    spec.add_sensor(
+        name=body,
+        type=mujoco.mjtSensor.mjSENS_CONTACT,
+        objtype=mujoco.mjtObj.mjOBJ_XBODY,
+        objname=body,
+        intprm=[wanted, net_force, one_slot],
+    )
+
+

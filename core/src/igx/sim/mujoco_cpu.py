@@ -1,0 +1,193 @@
+"""MuJoCo's C engine on all cores of a CPU: every environment is a row of one `mujoco.batch.Batch`."""
+
+import copy
+import warnings
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import mujoco
+import numpy as np
+import torch
+from mujoco.batch import MODEL_FIELDS, Batch, SimulationError
+from torch import Tensor
+
+from igx.config.sections import SimConfig
+from igx.errors import SimulatorError, suggest
+from igx.sim.engine_log import engine_log_off
+from igx.sim.simulator import FIELD_STAGE, Simulator, Stage
+
+_SET_CONST_INPUTS = frozenset(mujoco.MjModel._setconst_inputs)  # noqa: SLF001  (the name that MuJoCo's docs give)
+
+
+class MujocoCpu(Simulator):
+    """Float64 physics; tasks see float32 copies that are refreshed after every call.
+
+    Bit-equal for any number of threads, and after `load_state_dict`.
+    """
+
+    name: ClassVar[str] = "mujoco-cpu"
+
+    def __init__(self, model: mujoco.MjModel, sim: SimConfig, *, varied: Sequence[str] = ()) -> None:
+        if sim.device != "cpu":
+            raise SimulatorError(f"Simulator {self.name!r} runs on the CPU, not on {sim.device}; say --device cpu.")
+        model = copy.copy(model)
+        model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET  # to see and reset what diverged is the guard's
+        super().__init__(model, sim, varied=varied)
+        self._require_real_numbers()
+        self._batch = Batch(model, sim.num_envs, sim.threads)
+        self._derived = Stage.NONE  # how far all environments were derived since the last step
+        self._sources: dict[str, Tensor] = {}
+        self._model_values = {name: self._batch.expand(name) for name in self.varied}
+        self._model_fields: dict[str, Tensor] = {}
+        self._needs_set_const = any(name in _SET_CONST_INPUTS or name.startswith("opt.") for name in varied)
+        for name in ("qpos", "qvel", "ctrl"):
+            self.field(name)
+
+    def _require_real_numbers(self) -> None:
+        """What a model is made of and how its parts are connected is the same everywhere; its quantities may vary."""
+        for name in self.varied:
+            if name not in MODEL_FIELDS or not self._is_real(name):
+                known = suggest(name, filter(self._is_real, MODEL_FIELDS))
+                raise SimulatorError(f"Simulator {self.name!r} can't vary the model field {name!r} by environment.{known}")
+
+    def _is_real(self, name: str) -> bool:
+        home = self.model.opt if name.startswith("opt.") else self.model
+        return np.asarray(getattr(home, name.removeprefix("opt."))).dtype.kind == "f"
+
+    def step(self, derive: Stage = Stage.NONE) -> None:
+        for name in ("ctrl", "qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat"):
+            if name in self._fields:
+                self._sources[name].copy_(self._fields[name])
+        self._derived = derive
+        if self._snapshots:  # derived state is the last substep's only as long as nothing newer is computed
+            self._advance(Stage.NONE)
+            for name, snapshot in self._snapshots.items():
+                snapshot.copy_(self._source(name))
+            self._pull(Stage.NONE, Stage.ACCELERATION)
+            self.derive(derive)
+        else:
+            self._advance(derive)
+            self._pull(Stage.NONE, Stage.ACCELERATION, *_up_to(derive))
+
+    def _advance(self, derive: Stage) -> None:
+        try:
+            with engine_log_off():
+                self._batch.step(nstep=self.decimation, stage=derive)
+        except SimulationError as error:
+            raise SimulatorError(f"MuJoCo can't step the scene: {error}") from error
+
+    def unstable(self) -> Tensor:
+        warned = self._batch.warning[:, :, 1].any(axis=1)  # counts since the environment's last reset
+        return super().unstable() | torch.from_numpy(warned)
+
+    def reset(self, mask: Tensor) -> None:
+        ids = _ids(mask)
+        if len(ids):
+            self._batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE.value)
+        super().reset(mask)
+
+    def commit(self, mask: Tensor) -> None:
+        ids = torch.from_numpy(_ids(mask))
+        if not len(ids):
+            return
+        for name in ("qpos", "qvel", "act", "mocap_pos", "mocap_quat"):
+            if name in self._fields:
+                self._sources[name][ids] = self._fields[name][ids].double()
+
+    def derive(self, stage: Stage, mask: Tensor | None = None) -> None:
+        if stage is Stage.NONE:
+            return
+        is_partial = mask is not None and stage <= self._derived  # the others are as current as they need be
+        ids = _ids(mask) if mask is not None and is_partial else None
+        if ids is None:
+            self._derived = max(self._derived, stage)
+        if ids is None or len(ids):
+            self._batch.forward(ids, stage)
+            self._pull(*_up_to(stage))
+
+    def jacobian(self, body: int, point: Tensor) -> tuple[Tensor, Tensor]:
+        linear, angular = self._batch.jac(body, point.numpy())
+        return torch.from_numpy(linear).float(), torch.from_numpy(angular).float()
+
+    def commit_model(self, mask: Tensor | None = None) -> None:
+        ids = np.arange(self.num_envs) if mask is None else _ids(mask)
+        if not len(ids):
+            return
+        for name, values in self._model_fields.items():
+            self._model_values[name][ids] = values.numpy()[ids]
+        if self._needs_set_const:
+            self._batch.set_const(ids)
+
+    def state_dict(self) -> dict[str, Any]:
+        forces = {n: t.clone() for n, t in self._fields.items() if FIELD_STAGE.get(n) in (None, Stage.ACCELERATION)}
+        return {
+            "state": torch.from_numpy(self._batch.state.copy()),
+            "warnings": torch.from_numpy(self._batch.warning.copy()),
+            "forces": forces,
+            "snapshots": {name: snapshot.clone() for name, snapshot in self._snapshots.items()},
+            "model": {name: torch.from_numpy(values.copy()) for name, values in self._model_values.items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for name, values in state["model"].items():
+            self._model_values[name][...] = values.numpy()
+            if name in self._model_fields:
+                self._model_fields[name].copy_(values)
+        if self._needs_set_const:
+            self._batch.set_const()
+        self._batch.state[...] = state["state"].numpy()
+        self._pull(Stage.NONE)
+        self.derive(Stage.VELOCITY)
+        self._batch.warning[...] = state["warnings"].numpy()
+        for name, value in state["forces"].items():
+            self.field(name).copy_(value)
+        for name, value in state["snapshots"].items():
+            self.substep_field(name).copy_(value)
+
+    def _open(self, name: str) -> Tensor:
+        source = self._source(name)
+        if FIELD_STAGE.get(name) in (Stage.POSITION, Stage.VELOCITY) or name == "sensordata":
+            self._batch.forward(None, mujoco.mjtStage.mjSTAGE_VEL.value)
+        return source.float() if name != "sensordata" else source.float().masked_fill_(self._is_acceleration, 0.0)
+
+    def _open_snapshot(self, name: str) -> Tensor:
+        source = self._source(name)
+        self._batch.forward(None, mujoco.mjtStage.mjSTAGE_VEL.value)
+        return source.float().clone()
+
+    def _source(self, name: str) -> Tensor:
+        if name not in self._sources:
+            array = self._batch.bind(name)
+            with warnings.catch_warnings():  # torch warns that outputs are read-only; so is our use of them
+                warnings.simplefilter("ignore", UserWarning)
+                self._sources[name] = torch.from_numpy(array)
+        return self._sources[name]
+
+    def _pull(self, *stages: Stage) -> None:
+        for name, value in self._fields.items():
+            if name == "sensordata":
+                self._pull_sensors(value, stages)
+            elif FIELD_STAGE[name] in stages:
+                value.copy_(self._sources[name])
+
+    def _pull_sensors(self, value: Tensor, stages: Sequence[Stage]) -> None:
+        fresh = self._sources["sensordata"]
+        if Stage.ACCELERATION in stages and len(stages) > 2:
+            value.copy_(fresh)
+        elif Stage.ACCELERATION in stages:
+            value.copy_(torch.where(self._is_acceleration, fresh, value))
+        elif Stage.POSITION in stages:
+            value.copy_(torch.where(self._is_acceleration, value, fresh))
+
+    def _open_model_field(self, name: str) -> Tensor:
+        if name not in self._model_fields:
+            self._model_fields[name] = torch.from_numpy(self._model_values[name].copy()).float()
+        return self._model_fields[name]
+
+
+def _up_to(stage: Stage) -> tuple[Stage, ...]:
+    return tuple(s for s in (Stage.POSITION, Stage.VELOCITY) if s <= stage)
+
+
+def _ids(mask: Tensor) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    return np.flatnonzero(mask.numpy())

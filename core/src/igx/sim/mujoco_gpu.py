@@ -1,0 +1,250 @@
+"""MuJoCo Warp on CUDA: every environment is a world of one batched simulation, its state shared with torch in place."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import mujoco
+import torch
+from torch import Tensor
+
+from igx.config.sections import SimConfig
+from igx.errors import SimulatorError
+from igx.sim.buffers import probe_buffers
+from igx.sim.simulator import FIELD_STAGE, Simulator, Stage
+
+try:
+    import mujoco_warp as mjw
+    import warp as wp
+except ModuleNotFoundError as error:
+    raise SimulatorError(f"Simulator 'mujoco-gpu' needs {error.name}: pip install 'igx[gpu]'.") from error
+
+_STATE = ("time", "qpos", "qvel", "act", "ctrl", "qacc_warmstart", "qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat")
+# What set_const computes: has to differ by environment as soon as something it is computed from does.
+_DERIVED_CONSTANTS = ("body_subtreemass", "body_invweight0", "dof_invweight0", "tendon_invweight0", "tendon_length0")
+# The fields that take more than body poses and velocities to compute.
+_BEYOND_KINEMATICS = {"M", "crb", "qfrc_bias", "qfrc_passive", "cdof_dot", "actuator_velocity", "ten_velocity", "actuator_length"}
+_CONTACTS, _CONSTRAINTS = "sim.contacts_per_env", "sim.constraints_per_env"
+_OVERFLOW_SETTINGS = {
+    mjw.OverflowType.NEFC: _CONSTRAINTS,
+    mjw.OverflowType.NJMAX_NNZ: _CONSTRAINTS,
+    mjw.OverflowType.BROADPHASE: _CONTACTS,
+    mjw.OverflowType.NARROWPHASE: _CONTACTS,
+    mjw.OverflowType.CCD: _CONTACTS,
+    mjw.OverflowType.HFIELD: _CONTACTS,
+    mjw.OverflowType.CONTACT_MATCH: _CONTACTS,
+}
+
+
+class MujocoGpu(Simulator):
+    """Float32 physics, launched on torch's current stream; `step` and `derive` may be recorded in a CUDA graph.
+
+    A substep is MuJoCo's step1 (positions, contacts, velocities) and step2 (forces, integration). Deriving state after
+    a reset is the step1 of the next substep done early, so it costs nothing extra.
+    """
+
+    name: ClassVar[str] = "mujoco-gpu"
+
+    def __init__(self, model: mujoco.MjModel, sim: SimConfig, *, varied: Sequence[str] = ()) -> None:
+        super().__init__(model, sim, varied=varied)
+        wp.config.quiet = True
+        wp.init()
+        self._device = wp.device_from_torch(self.device)
+        room = probe_buffers(model, contacts=sim.contacts_per_env, constraints=sim.constraints_per_env)
+        with wp.ScopedDevice(self._device):
+            self._model = self._put_model()
+            self._data = mjw.make_data(model, nworld=sim.num_envs, nconmax=room.contacts, njmax=room.constraints)
+        self._model.opt.warn_overflow = 0  # counted on the device and reported once an epoch instead of printed
+        self._model.opt.graph_conditional = False  # a fixed number of solver iterations replays faster than a loop
+        self._template = mujoco.MjData(model)
+        self._streams: dict[int, Any] = {}
+        self._engine_fields: dict[str, Tensor] = {}
+        self._overflow = wp.to_torch(self._data.overflow)
+        self._is_prepared = False  # whether step1 of the coming substep is done
+        for name in ("qpos", "qvel", "ctrl"):
+            self.field(name)
+
+    def _put_model(self) -> Any:
+        batched = [name for name in self.varied if not name.startswith("opt.")]
+        if batched:
+            batched += [name for name in _DERIVED_CONSTANTS if name not in batched]
+        try:
+            model = mjw.put_model(self.model, batch_sizes=dict.fromkeys(batched, self.num_envs))
+        except (NotImplementedError, ValueError) as error:
+            raise SimulatorError(f"Simulator 'mujoco-gpu' can't run this scene: {error}") from error
+        for name in self.varied:
+            if name.startswith("opt."):
+                self._vary_option(model.opt, name[4:])
+        return model
+
+    def _vary_option(self, options: Any, name: str) -> None:
+        shared = getattr(options, name, None)
+        if not isinstance(shared, wp.array):
+            raise SimulatorError(f"Simulator 'mujoco-gpu' can't vary the model field 'opt.{name}' by environment.")
+        value = wp.to_torch(shared)
+        repeated = value.expand(self.num_envs, *value.shape[1:]).contiguous()
+        setattr(options, name, wp.from_torch(repeated, dtype=shared.dtype))
+
+    def step(self, derive: Stage = Stage.NONE) -> None:
+        with self._on_torch_stream():
+            for substep in range(self.decimation):
+                is_last = substep == self.decimation - 1
+                with self._sensors(enabled=is_last):
+                    if not self._is_prepared:
+                        mjw.step1(self._model, self._data)
+                    self._is_prepared = False
+                    mjw.step2(self._model, self._data)
+        self._take_sensors(self._is_acceleration)
+        for name, snapshot in self._snapshots.items():
+            snapshot.copy_(self._engine_field(name))
+        self.derive(derive)
+
+    @contextlib.contextmanager
+    def _sensors(self, *, enabled: bool) -> Iterator[None]:
+        """Only the last substep's sensors are read; the others need not be computed."""
+        options, before = self._model.opt, self._model.opt.disableflags
+        if not enabled:
+            options.disableflags = before | int(mjw.DisableBit.SENSOR)
+        yield
+        options.disableflags = before
+
+    def reset(self, mask: Tensor) -> None:
+        super().reset(mask)
+        self._engine_field("qacc_warmstart").masked_fill_(mask[:, None], 0.0)
+        self._is_prepared = False
+
+    def commit(self, mask: Tensor) -> None:
+        del mask  # the task wrote into the engine's own arrays
+        self._is_prepared = False
+
+    def derive(self, stage: Stage, mask: Tensor | None = None) -> None:
+        if stage is Stage.NONE or self._is_prepared:
+            return
+        with self._on_torch_stream():
+            if mask is None and self._is_kinematic(stage):
+                self._derive_kinematics(stage)
+            else:
+                mjw.step1(self._model, self._data)
+                self._is_prepared = mask is not None
+        self._take_sensors(torch.logical_not(self._is_acceleration))
+
+    def _is_kinematic(self, stage: Stage) -> bool:
+        """Whether body motion alone is asked for: then collisions and bias forces are left to the next substep."""
+        opened = {name for name in self._fields if FIELD_STAGE.get(name, Stage.NONE) in (Stage.POSITION, Stage.VELOCITY)}
+        return opened.isdisjoint(_BEYOND_KINEMATICS) or stage is Stage.POSITION and "M" not in opened
+
+    def _derive_kinematics(self, stage: Stage) -> None:
+        has_sensors = "sensordata" in self._fields
+        mjw.fwd_kinematics(self._model, self._data)
+        if has_sensors:
+            mjw.sensor_pos(self._model, self._data)
+        if stage is Stage.VELOCITY:
+            mjw.com_vel(self._model, self._data)
+            if has_sensors:
+                mjw.sensor_vel(self._model, self._data)
+
+    def _take_sensors(self, columns: Tensor) -> None:
+        if "sensordata" in self._fields:
+            sensors = self._fields["sensordata"]
+            sensors.copy_(torch.where(columns, self._engine_field("sensordata"), sensors))
+
+    def jacobian(self, body: int, point: Tensor) -> tuple[Tensor, Tensor]:
+        linear, angular = torch.zeros(2, self.num_envs, 3, self.model.nv, device=self.device)
+        bodies = torch.full((self.num_envs,), body, dtype=torch.int32, device=self.device)
+        with self._on_torch_stream():
+            mjw.jac(
+                self._model,
+                self._data,
+                wp.from_torch(linear),
+                wp.from_torch(angular),
+                wp.from_torch(point.contiguous(), dtype=wp.vec3),
+                wp.from_torch(bodies),
+            )
+        self.field("cdof")  # the engine computes the Jacobian from it: whoever asks needs positions derived
+        return linear, angular
+
+    def commit_model(self) -> None:
+        if any(name in mujoco.MjModel._setconst_inputs for name in self.varied):
+            with self._on_torch_stream():
+                mjw.set_const(self._model, self._data)
+        self._is_prepared = False
+
+    def overflows(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for flag, setting in _OVERFLOW_SETTINGS.items():
+            count = int(((self._overflow & int(flag)) != 0).sum())
+            if count:
+                counts[setting] = max(count, counts.get(setting, 0))
+        self._overflow.zero_()
+        return counts
+
+    @contextlib.contextmanager
+    def capturing(self, stream: Any) -> Iterator[None]:
+        warp_stream = self._warp_stream(stream)
+        wp.capture_begin(stream=warp_stream, external=True, force_module_load=False)
+        try:
+            yield
+        finally:
+            wp.capture_end(stream=warp_stream)
+
+    @contextlib.contextmanager
+    def _on_torch_stream(self) -> Iterator[None]:
+        if self.device.type != "cuda":
+            with wp.ScopedDevice(self._device):
+                yield
+            return
+        # without sync_enter=False a capture would record a wait on Warp's former stream, which is not captured
+        with wp.ScopedStream(self._warp_stream(torch.cuda.current_stream(self.device)), sync_enter=False):
+            yield
+
+    def _warp_stream(self, stream: torch.cuda.Stream) -> Any:
+        if stream.cuda_stream not in self._streams:
+            self._streams[stream.cuda_stream] = wp.stream_from_torch(stream)
+        return self._streams[stream.cuda_stream]
+
+    def state_dict(self) -> dict[str, Any]:
+        forces = {n: t.clone() for n, t in self._fields.items() if FIELD_STAGE.get(n) in (None, Stage.ACCELERATION)}
+        return {
+            "state": {name: self._engine_field(name).clone() for name in _STATE},
+            "forces": forces,
+            "snapshots": {name: snapshot.clone() for name, snapshot in self._snapshots.items()},
+            "model": {name: self._open_model_field(name).clone() for name in self.varied},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for name, values in state["model"].items():
+            self._open_model_field(name).copy_(values)
+        if state["model"]:
+            self.commit_model()
+        for name, value in state["state"].items():
+            self._engine_field(name).copy_(value)
+        with self._on_torch_stream():
+            mjw.step1(self._model, self._data)
+        self._is_prepared = False
+        self._take_sensors(torch.logical_not(self._is_acceleration))
+        for name, value in state["forces"].items():
+            self.field(name).copy_(value)
+        for name, value in state["snapshots"].items():
+            self.substep_field(name).copy_(value)
+
+    def _open(self, name: str) -> Tensor:
+        if name == "sensordata":
+            return torch.zeros(self.num_envs, self.model.nsensordata, device=self.device)
+        return self._engine_field(name)
+
+    def _open_snapshot(self, name: str) -> Tensor:
+        return self._engine_field(name).clone()
+
+    def _engine_field(self, name: str) -> Tensor:
+        """Zero-copy view of the engine's array, in the shape that `MjData` gives the field."""
+        if name not in self._engine_fields:
+            array = wp.to_torch(getattr(self._data, name))
+            shape = () if name == "time" else getattr(self._template, name).shape
+            self._engine_fields[name] = array.view(self.num_envs, *shape)
+        return self._engine_fields[name]
+
+    def _open_model_field(self, name: str) -> Tensor:
+        if name.startswith("opt."):
+            return wp.to_torch(getattr(self._model.opt, name[4:]))
+        values = wp.to_torch(getattr(self._model, name))
+        return values.view(self.num_envs, *getattr(self.model, name).shape)

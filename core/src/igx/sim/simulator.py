@@ -1,0 +1,239 @@
+"""What igx asks of a physics engine: fixed torch buffers over the state of all environments, and few calls.
+
+One environment step uses a simulator in this order::
+
+    step(derive)             physics, then derived state up to `derive` for all environments
+    reset(mask)              default state for the masked environments; the task writes into it
+    commit(mask)             those writes reach the engine
+    derive(stage, mask)      derived state of the environments that were reset
+
+Derived state (body poses, velocities, sensors) lags the state by one substep after a step and is stale after a reset,
+on every MuJoCo engine; hence the explicit calls. Accelerations, forces and contacts are the last substep's, and zero
+after a reset.
+"""
+
+import contextlib
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Sequence
+from enum import IntEnum
+from typing import Any, ClassVar
+
+import mujoco
+import torch
+from torch import Tensor
+
+from igx.config.sections import SimConfig
+from igx.errors import SimulatorError, suggest
+
+
+class Stage(IntEnum):
+    """How far derived state is computed, as MuJoCo's `mjtStage` counts."""
+
+    NONE = 0
+    POSITION = 1
+    VELOCITY = 2
+    ACCELERATION = 3
+
+
+_FIELDS = {
+    Stage.NONE: ("qpos", "qvel", "act", "ctrl", "time", "qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat"),
+    Stage.POSITION: (
+        *("xpos", "xquat", "xmat", "xipos", "ximat", "xanchor", "xaxis", "geom_xpos", "geom_xmat"),
+        *("site_xpos", "site_xmat", "subtree_com", "cdof", "cinert", "crb", "M", "ten_length", "actuator_length"),
+    ),
+    Stage.VELOCITY: ("cvel", "cdof_dot", "qfrc_bias", "qfrc_passive", "ten_velocity", "actuator_velocity"),
+    Stage.ACCELERATION: ("qacc", "actuator_force", "qfrc_actuator", "qfrc_constraint"),
+}
+FIELD_STAGE = {name: stage for stage, names in _FIELDS.items() for name in names}
+"""The `MjData` fields that a simulator offers, and the stage that computes each. `sensordata` mixes stages."""
+
+
+class Simulator(ABC):
+    """Physics of `num_envs` copies of one model, read and written through float32 torch tensors.
+
+    Tensors returned by `field` and `substep_field` keep their address for the simulator's life; the first dimension is
+    `num_envs`. A task writes `qpos`, `qvel`, `act` and the mocap fields between `reset` and `commit`, and `ctrl` and
+    the applied forces before `step`.
+
+    Args:
+        model: the compiled scene.
+        sim: its section of the config, with a concrete device.
+        varied: `MjModel` fields that may differ between environments.
+
+    Attributes:
+        model: the compiled scene on the host; its constants are every environment's, except `varied` fields.
+        default_qpos: state after a reset, shape `[nq]`; entities fill in their default joint positions.
+        stage_read: the latest stage that `field` was asked for since it was last set to `Stage.NONE`.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, model: mujoco.MjModel, sim: SimConfig, *, varied: Sequence[str] = ()) -> None:
+        self.model = model
+        self.num_envs = sim.num_envs
+        self.decimation = sim.decimation
+        self.device = device = torch.device(sim.device)
+        self.max_speed = sim.max_speed
+        self.physics_dt = float(model.opt.timestep)
+        self.step_dt = self.physics_dt * sim.decimation
+        self.varied = tuple(varied)
+        self.default_qpos = self._constant(model.qpos0)
+        mocap = model.body_mocapid >= 0
+        self._starts = {
+            "qpos": self.default_qpos,
+            "mocap_pos": self._constant(model.body_pos[mocap]),
+            "mocap_quat": self._constant(model.body_quat[mocap]),
+        }
+        self.stage_read = Stage.NONE
+        stages = torch.as_tensor(model.sensor_needstage).repeat_interleave(torch.as_tensor(model.sensor_dim))
+        self._is_acceleration = (stages == int(Stage.ACCELERATION)).to(device)
+        self._sensor_stage = Stage(max(stages[~self._is_acceleration.cpu()].tolist(), default=0))
+        self._fields: dict[str, Tensor] = {}
+        self._snapshots: dict[str, Tensor] = {}
+
+    def _constant(self, values: Any) -> Tensor:
+        return torch.tensor(values, dtype=torch.float32, device=self.device)
+
+    # What a task reads.
+
+    def field(self, name: str) -> Tensor:
+        """Live values of the `MjData` field `name`, shape `[num_envs, ...]`, or `sensordata`.
+
+        Raises:
+            SimulatorError: if no such field is offered.
+        """
+        if name not in self._fields:
+            self._require_offered(name)
+            self._fields[name] = self._open(name)
+        self.stage_read = max(self.stage_read, self._stage_of(name))
+        return self._fields[name]
+
+    def substep_field(self, name: str) -> Tensor:
+        """The field `name` as it was when the last substep computed its forces, whatever was derived since."""
+        if name not in self._snapshots:
+            self._require_offered(name)
+            self._snapshots[name] = self._open_snapshot(name)
+        return self._snapshots[name]
+
+    def _stage_of(self, name: str) -> Stage:
+        stage = self._sensor_stage if name == "sensordata" else FIELD_STAGE[name]
+        return Stage.NONE if stage is Stage.ACCELERATION else stage  # nothing needs deriving for the last substep's
+
+    def _require_offered(self, name: str) -> None:
+        if name != "sensordata" and name not in FIELD_STAGE:
+            raise SimulatorError(f"Simulator {self.name!r} has no field {name!r}.{suggest(name, FIELD_STAGE)}")
+
+    def unstable(self) -> Tensor:
+        """Environments whose state is not finite, or faster than `sim.max_speed`, bool `[num_envs]`."""
+        qpos, qvel = self.field("qpos"), self.field("qvel")
+        sane = (qpos.abs() < 1e6).all(-1) & (qvel.abs() < self.max_speed).all(-1)  # comparisons with NaN are false
+        return ~sane
+
+    # What the environment calls.
+
+    @abstractmethod
+    def step(self, derive: Stage = Stage.NONE) -> None:
+        """Advance all environments by `decimation` substeps from `ctrl`, then derive up to `derive`."""
+
+    def reset(self, mask: Tensor) -> None:
+        """Put the environments in `mask`, bool `[num_envs]`, into their default state: at rest, with no force acting."""
+        for name, value in self._fields.items():
+            if FIELD_STAGE.get(name) in (Stage.NONE, Stage.ACCELERATION):
+                rows = mask.view(-1, *(1 for _ in value.shape[1:]))
+                if name in self._starts:
+                    value.copy_(torch.where(rows, self._starts[name], value))
+                else:
+                    value.masked_fill_(rows, 0.0)
+        if "sensordata" in self._fields:
+            self._fields["sensordata"].masked_fill_(mask[:, None] & self._is_acceleration, 0.0)
+
+    @abstractmethod
+    def commit(self, mask: Tensor) -> None:
+        """Make state that was written for the environments in `mask` the engine's."""
+
+    @abstractmethod
+    def derive(self, stage: Stage, mask: Tensor | None = None) -> None:
+        """Compute derived state up to `stage`, for all environments or at least for those in `mask`."""
+
+    # Dynamics.
+
+    @abstractmethod
+    def jacobian(self, body: int, point: Tensor) -> tuple[Tensor, Tensor]:
+        """Translational and rotational Jacobian of `point` [m, world], shape `[num_envs, 3]`, fixed to body id `body`.
+
+        Returns:
+            Two tensors `[num_envs, 3, nv]` in the world's axes.
+        """
+
+    def mass_matrix(self) -> Tensor:
+        """Joint-space inertia matrix, shape `[num_envs, nv, nv]`."""
+        rows, columns = self._matrix_entries
+        packed = self.field("M")
+        dense = packed.new_zeros(self.num_envs, self.model.nv, self.model.nv)
+        dense[:, rows, columns] = packed
+        dense[:, columns, rows] = packed
+        return dense
+
+    @functools.cached_property
+    def _matrix_entries(self) -> tuple[Tensor, Tensor]:
+        """Row and column of each entry of the packed lower triangle `M`."""
+        rows = torch.arange(self.model.nv).repeat_interleave(torch.as_tensor(self.model.M_rownnz))
+        columns = torch.as_tensor(self.model.M_colind).long()
+        return rows.to(self.device), columns.to(self.device)
+
+    # Model values that differ between environments.
+
+    def model_field(self, name: str) -> Tensor:
+        """Per-environment values of the `MjModel` field `name`, shape `[num_envs, ...]`; write, then `commit_model`.
+
+        Raises:
+            SimulatorError: if no term declared that it writes this field.
+        """
+        if name not in self.varied:
+            raise SimulatorError(
+                f"Model field {name!r} is the same in every environment; declare it with on_reset(writes=({name!r},))."
+            )
+        return self._open_model_field(name)
+
+    @abstractmethod
+    def commit_model(self, mask: Tensor | None = None) -> None:
+        """Make model values that were written the engine's, with the constants derived from them.
+
+        Args:
+            mask: the environments that were written, bool `[num_envs]`; all by default.
+        """
+
+    # Engine specifics.
+
+    @abstractmethod
+    def _open(self, name: str) -> Tensor: ...
+
+    @abstractmethod
+    def _open_snapshot(self, name: str) -> Tensor: ...
+
+    @abstractmethod
+    def _open_model_field(self, name: str) -> Tensor: ...
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Everything the future of the simulation depends on, as tensors."""
+
+    @abstractmethod
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore `state_dict()`; derived state follows."""
+
+    def overflows(self) -> dict[str, int]:
+        """Buffers that were too small since the last call: the setting that mends it, and in how many environments."""
+        return {}
+
+    @contextlib.contextmanager
+    def capturing(self, stream: Any) -> Generator[None]:
+        """Tell the engine that torch records a CUDA graph on `stream` meanwhile."""
+        del stream
+        yield
+
+    def close(self) -> None:
+        """Release what the engine holds; the simulator is of no use afterwards."""
+        self._fields.clear()
+        self._snapshots.clear()

@@ -1,0 +1,18 @@
+"""A simulator whose time stands still: the state is what was written, derived state follows. For tests and listings."""
+
+from typing import ClassVar
+
+import torch
+
+from igx.sim.mujoco_cpu import MujocoCpu
+from igx.sim.simulator import Stage
+
+
+class StaticSimulator(MujocoCpu):
+    """`step` moves nothing; body poses, velocities and sensors of such are computed from the state that stands there."""
+
+    name: ClassVar[str] = "static"
+
+    def step(self, derive: Stage = Stage.NONE) -> None:
+        self.commit(torch.ones(self.num_envs, dtype=torch.bool))
+        self.derive(derive)
