@@ -1,0 +1,147 @@
+"""How much of an environment step is physics: the same model and states, stepped bare by its engine and by igx.
+
+    python benchmarks/env_step.py ant --num-envs 512 --device cpu
+    python benchmarks/env_step.py ant --num-envs 4096 --device cuda:0
+
+*Physics only* is the task's compiled model with all its sensors under random actions, started from the states in which
+the environments are after a while: `mujoco.batch.Batch.step` on the CPU, `mujoco_warp.step` captured as a CUDA graph on
+CUDA. *Env step* is `VecEnv.step` with the same actions. Both are repeated in turn, and the medians are printed.
+"""
+
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from importlib import metadata
+from typing import Any
+
+import click
+import torch
+from mujoco.batch import Batch
+from torch import Tensor
+
+import igx
+from igx.env import VecEnv
+from igx.env.capture import capture
+from igx.sim.buffers import probe_buffers
+
+
+@click.command()
+@click.argument("task")
+@click.option("--num-envs", default=512, show_default=True)
+@click.option("--device", default="cpu", show_default=True)
+@click.option("--steps", default=200, show_default=True, help="Steps of one measurement.")
+@click.option("--rounds", default=5, show_default=True, help="Measurements of each.")
+@click.option("--torch-threads", default=0, help="CPU threads of torch; 0 leaves its default.")
+@click.option("-o", "--override", multiple=True, help="Setting, e.g. sim.solver_iterations=10.")
+def main(*, task: str, num_envs: int, device: str, steps: int, rounds: int, torch_threads: int, override: tuple[str, ...]) -> None:
+    """Time TASK's physics alone and its environment step."""
+    if torch_threads:
+        torch.set_num_threads(torch_threads)
+    env = igx.make(task, num_envs=num_envs, device=device, overrides=override)
+    actions = torch.rand(64, num_envs, env.num_actions, device=env.device) * 2.0 - 1.0
+    env.reset()
+    for step in range(200):
+        env.step(actions[step % 64])
+    physics = _bare_cpu(env, actions) if env.device.type == "cpu" else _bare_cuda(env, actions)
+
+    timings: dict[str, list[float]] = {"physics": [], "env_step": []}
+    for _ in range(rounds):
+        timings["physics"].append(_time(physics, steps, env.device))
+        timings["env_step"].append(_time(lambda step: env.step(actions[step % 64]), steps, env.device))
+    seconds = {name: statistics.median(values) for name, values in timings.items()}
+    click.echo(json.dumps(_report(env, task, seconds), indent=2))
+
+
+def _report(env: VecEnv, task: str, seconds: dict[str, float]) -> dict[str, Any]:
+    option = env.simulator.model.opt
+    is_cuda = env.device.type == "cuda"
+    return {
+        "task": task,
+        "num_envs": env.num_envs,
+        "device": torch.cuda.get_device_name(env.device) if is_cuda else f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "simulator": env.simulator.name,
+        "decimation": env.simulator.decimation,
+        "physics_dt": option.timestep,
+        "solver_iterations": [option.iterations, option.ls_iterations],
+        "physics_steps_per_s": round(env.num_envs / seconds["physics"]),
+        "env_steps_per_s": round(env.num_envs / seconds["env_step"]),
+        "physics_ms": round(1e3 * seconds["physics"], 4),
+        "env_step_ms": round(1e3 * seconds["env_step"], 4),
+        "physics_share": round(seconds["physics"] / seconds["env_step"], 3),
+        "versions": {name: metadata.version(name) for name in ("mujoco", "torch")},
+    }
+
+
+def _time(step: Callable[[int], object], steps: int, device: torch.device) -> float:
+    """Seconds per step."""
+    _synchronize(device)
+    start = time.perf_counter()
+    for index in range(steps):
+        step(index)
+    _synchronize(device)
+    return (time.perf_counter() - start) / steps
+
+
+def _synchronize(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _controls(env: VecEnv, actions: Tensor) -> Tensor:
+    """What the environment's actuators would make of `actions`, shape `[64, num_envs, nu]`."""
+    controls: list[Tensor] = []
+    for action in actions:
+        start = 0
+        for actuator in env.task.actuators.values():
+            actuator.apply(action[:, start : start + actuator.num_actions])
+            start += actuator.num_actions
+        controls.append(env.simulator.field("ctrl").clone())
+    return torch.stack(controls)
+
+
+def _bare_cpu(env: VecEnv, actions: Tensor) -> Callable[[int], None]:
+    batch = Batch(env.simulator.model, env.num_envs)
+    batch.bind("qpos")[...] = env.simulator.field("qpos").numpy()
+    batch.bind("qvel")[...] = env.simulator.field("qvel").numpy()
+    ctrl, controls = batch.bind("ctrl"), _controls(env, actions).double().numpy()
+
+    def step(index: int) -> None:
+        ctrl[...] = controls[index % 64]
+        batch.step(nstep=env.simulator.decimation)
+
+    return step
+
+
+def _bare_cuda(env: VecEnv, actions: Tensor) -> Callable[[int], None]:
+    import mujoco_warp as mjw
+    import warp as wp
+
+    sizes, model = probe_buffers(env.simulator.model), env.simulator.model
+    with wp.ScopedDevice(wp.device_from_torch(env.device)):
+        engine = mjw.put_model(model)
+        engine.opt.graph_conditional = False
+        engine.opt.warn_overflow = 0
+        data = mjw.make_data(model, nworld=env.num_envs, nconmax=sizes.contacts, njmax=sizes.constraints)
+    for name in ("qpos", "qvel"):
+        wp.to_torch(getattr(data, name)).copy_(env.simulator.field(name))
+
+    def substeps() -> None:
+        stream = wp.stream_from_torch(torch.cuda.current_stream(env.device))
+        with wp.ScopedStream(stream, sync_enter=False):
+            for _ in range(env.simulator.decimation):
+                mjw.step(engine, data)
+
+    ctrl, controls = wp.to_torch(data.ctrl), _controls(env, actions)
+    replay = capture(substeps, simulator=env.simulator, generators=())
+
+    def step(index: int) -> None:
+        ctrl.copy_(controls[index % 64])
+        replay()
+
+    return step
+
+
+if __name__ == "__main__":
+    main()

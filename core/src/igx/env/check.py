@@ -1,0 +1,231 @@
+"""Does a task keep the rules of the step? Each rule is tried on running environments, and a breach names its line."""
+
+import linecache
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from igx.env.vec_env import VecEnv
+from igx.plugins import CheckResult
+from igx.task import Task
+
+_STEPS = 50
+_IGX = str(Path(__file__).parents[1])
+_TORCH = str(Path(torch.__file__).parent)
+
+
+class HostDecisionError(RuntimeError):
+    """A step asked for a value on the host, or for a tensor whose shape depends on values."""
+
+
+def check_env(make: Callable[[], VecEnv]) -> Iterator[CheckResult]:
+    """Try every rule, one after the other.
+
+    Args:
+        make: builds the environments anew, the same each time: a few of them, on the CPU.
+    """
+    yield _stays_on_the_device(make())
+    yield _keeps_its_buffers(make())
+    yield _is_finite(make())
+    yield _terms_sum_to_reward(make())
+    yield _resets_masked_rows_only(make())
+    yield _repeats(make(), make())
+    yield _goes_on_after_restore(make())
+
+
+def _actions(env: VecEnv, *, steps: int = _STEPS) -> Iterator[Tensor]:
+    """Random actions in [-1, 1], the same for every environment of a task."""
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(steps):
+        actions = torch.rand(env.num_envs, env.num_actions, generator=generator) * 2.0 - 1.0
+        yield actions.to(env.device)
+
+
+# Rules.
+
+
+def _stays_on_the_device(env: VecEnv) -> CheckResult:
+    rule = "no host decision in a step"
+    env.reset()
+    try:
+        with _Watch():
+            for action in _actions(env, steps=3):
+                env.step(action)
+    except HostDecisionError as error:
+        return CheckResult(name=rule, ok=False, detail=str(error))
+    if not env.task.capture:
+        return CheckResult(name=rule, ok=True, detail=f"never captured: {env.task.capture_reason}")
+    return CheckResult(name=rule, ok=True, detail="")
+
+
+def _keeps_its_buffers(env: VecEnv) -> CheckResult:
+    rule = "shapes, types and addresses stay"
+    env.reset()
+    before = _describe_buffers(env)
+    for action in _actions(env):
+        env.step(action)
+    changed = [name for name, what in _describe_buffers(env).items() if before[name] != what]
+    wrong_type = [name for name, tensor in _observations(env).items() if tensor.dtype != torch.float32]
+    if changed or wrong_type:
+        return CheckResult(name=rule, ok=False, detail=f"changed within a step: {', '.join(changed + wrong_type)}")
+    widths = ", ".join(f"{group} {width}" for group, width in env.observation_widths.items())
+    return CheckResult(name=rule, ok=True, detail=f"observations: {widths}; actions {env.num_actions}")
+
+
+def _is_finite(env: VecEnv) -> CheckResult:
+    rule = f"{_STEPS} random steps are finite"
+    env.reset()
+    for step, action in enumerate(_actions(env)):
+        env.step(action)
+        broken = [name for name, tensor in _results(env).items() if not bool(tensor.isfinite().all())]
+        if broken:
+            return CheckResult(name=rule, ok=False, detail=f"not finite in step {step}: {_blame(env, broken)}")
+    unstable = env.episode_metrics()["unstable"]
+    if unstable:
+        return CheckResult(name=rule, ok=False, detail=f"the simulation diverged {unstable:.0f} times; lower sim.physics_dt or the gains, or raise sim.max_speed")
+    return CheckResult(name=rule, ok=True, detail="")
+
+
+def _terms_sum_to_reward(env: VecEnv) -> CheckResult:
+    rule = "reward terms sum to the reward"
+    is_own = type(env.task).total_reward is not Task.total_reward
+    env.reset()
+    worst = 0.0
+    for action in _actions(env):
+        env.step(action)
+        difference = (env.program.weighted_terms.sum(-1) - env.reward).abs()
+        regular = ~env.terminated if is_own else torch.ones_like(env.terminated)
+        worst = max(worst, float(torch.where(regular, difference, 0.0).max()))
+    if worst > 1e-4 and not is_own:
+        return CheckResult(name=rule, ok=False, detail=f"they are off by up to {worst:.2g}")
+    if is_own:
+        same = "equal where nothing terminates" if worst <= 1e-4 else f"off by up to {worst:.2g} where nothing terminates"
+        return CheckResult(name=rule, ok=True, detail=f"total_reward is the task's own; {same}")
+    return CheckResult(name=rule, ok=True, detail="")
+
+
+def _resets_masked_rows_only(env: VecEnv) -> CheckResult:
+    rule = "a reset touches only its environments"
+    env.reset()
+    for action in _actions(env, steps=10):
+        env.step(action)
+    mask = torch.arange(env.num_envs, device=env.device) % 2 == 0
+    before = _row_state(env)
+    env.program.restart(mask)
+    touched = [name for name, value in _row_state(env).items() if not torch.equal(value[~mask], before[name][~mask])]
+    if touched:
+        return CheckResult(name=rule, ok=False, detail=f"it also changed {', '.join(touched)}; use set_joints, write_reset, …")
+    return CheckResult(name=rule, ok=True, detail="")
+
+
+def _repeats(first: VecEnv, second: VecEnv) -> CheckResult:
+    rule = "the same seed gives the same run"
+    first.reset()
+    second.reset()
+    for step, action in enumerate(_actions(first)):
+        first.step(action)
+        second.step(action)
+        different = _differences(_results(first), _results(second))
+        if different:
+            return CheckResult(name=rule, ok=False, detail=f"from step {step} on: {', '.join(different)}; draw with self.uniform")
+    return CheckResult(name=rule, ok=True, detail="")
+
+
+def _goes_on_after_restore(env: VecEnv) -> CheckResult:
+    rule = "a restored state goes on the same way"
+    env.reset()
+    actions = list(_actions(env))
+    for action in actions[: _STEPS // 2]:
+        env.step(action)
+    state = env.state_dict()
+    runs: list[list[dict[str, Tensor]]] = []
+    for _ in range(2):
+        env.load_state_dict(state)
+        steps: list[dict[str, Tensor]] = []
+        for action in actions[_STEPS // 2 :]:
+            env.step(action)
+            steps.append({name: tensor.clone() for name, tensor in _results(env).items()})
+        runs.append(steps)
+    for step, (one, other) in enumerate(zip(*runs, strict=True)):
+        different = _differences(one, other)
+        if different:
+            names = ", ".join(different)
+            return CheckResult(name=rule, ok=False, detail=f"differs after {step} steps: {names}; keep state in self.buffer")
+    return CheckResult(name=rule, ok=True, detail="")
+
+
+# What the rules look at.
+
+
+def _observations(env: VecEnv) -> dict[str, Tensor]:
+    return {f"observation group {group}": value for group, value in {**env.obs, **env.last_obs}.items()}
+
+
+def _results(env: VecEnv) -> dict[str, Tensor]:
+    flags = {"terminated": env.terminated, "truncated": env.truncated}
+    return {**_observations(env), "reward": env.reward, **flags}
+
+
+def _describe_buffers(env: VecEnv) -> dict[str, Any]:
+    buffers = {**_results(env), **{f"buffer {name}": value for name, value in env.task.buffers.items()}}
+    return {name: (tensor.data_ptr(), tensor.shape, tensor.dtype) for name, tensor in buffers.items()}
+
+
+def _row_state(env: VecEnv) -> dict[str, Tensor]:
+    state = {name: env.simulator.field(name).clone() for name in ("qpos", "qvel", "ctrl")}
+    return state | {name: value.clone() for name, value in env.task.buffers.items()}
+
+
+def _differences(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> list[str]:
+    return [name for name, value in one.items() if not torch.equal(value, other[name])]
+
+
+def _blame(env: VecEnv, broken: list[str]) -> str:
+    """The observation terms within the broken groups that are not finite, else the names themselves."""
+    blamed: list[str] = []
+    for group, members in env.program.layout.items():
+        value = {**env.obs, **env.last_obs}[group]
+        for name, columns in zip(members, value.split(list(members.values()), dim=-1), strict=True):
+            if not bool(columns.isfinite().all()):
+                blamed.append(f"observation {name}")
+    return ", ".join(blamed + [name for name in broken if not name.startswith("observation")])
+
+
+# Host decisions.
+
+_REFUSED = {
+    "aten::_local_scalar_dense": "reads a tensor's value on the host (.item(), float(tensor), if tensor:)",
+    "aten::nonzero": "makes a tensor whose size depends on values (nonzero, tensor[mask])",
+    "aten::masked_select": "makes a tensor whose size depends on values (masked_select)",
+    "aten::unique_dim": "makes a tensor whose size depends on values (unique)",
+    "aten::_unique2": "makes a tensor whose size depends on values (unique)",
+}
+_INDEXED = ("aten::index", "aten::index_put_", "aten::index_put")
+
+
+class _Watch(TorchDispatchMode):
+    """Raises where an operation needs the host to decide something."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.name().partition(".")[0]
+        reason = _REFUSED.get(name)
+        if name in _INDEXED and any(t is not None and t.dtype == torch.bool for t in args[1]):
+            reason = "indexes with a mask, which waits for its size (use torch.where)"
+        if reason is not None:
+            raise HostDecisionError(f"{_culprit()} {reason}")
+        return func(*args, **(kwargs or {}))
+
+
+def _culprit() -> str:
+    """The innermost frame that is neither torch's nor igx's machinery: the task's own line."""
+    for frame in reversed(traceback.extract_stack()):
+        is_term = frame.filename.startswith((f"{_IGX}/terms", f"{_IGX}/tasks"))
+        if is_term or not frame.filename.startswith((_TORCH, _IGX, "<")):
+            line = linecache.getline(frame.filename, frame.lineno or 0).strip()
+            return f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}: `{line}`"
+    return "igx itself"

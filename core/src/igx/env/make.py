@@ -1,0 +1,99 @@
+"""From a config to running environments."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from igx.config.compose import compose
+from igx.config.overrides import Assignment
+from igx.env.memory import bytes_per_env, require_memory
+from igx.env.trace import Trace
+from igx.env.vec_env import VecEnv
+from igx.errors import SimulatorError, TaskError
+from igx.plugins import Plugins, load_plugins
+from igx.sim.buffers import probe_buffers
+from igx.sim.scene import build_scene
+from igx.task import Program, Task
+
+
+def make(
+    task: str,
+    *,
+    num_envs: int | None = None,
+    device: str | None = None,
+    simulator: str | None = None,
+    seed: int | None = None,
+    presets: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+) -> VecEnv:
+    """Environments of a task by name, for people with a training loop of their own.
+
+    Args:
+        task: name of the task, as `igx list-tasks` shows it.
+        num_envs: how many environments.
+        device: ``cpu``, ``cuda`` or ``cuda:N``; by default CUDA where there is one.
+        simulator: by default the one that suits the device.
+        seed: of every random number.
+        presets: named presets; by default the task's `gpu` or `cpu` one.
+        overrides: settings such as ``task.rewards.alive=1.0``.
+
+    Raises:
+        IgxError: if anything asked for can't be had.
+    """
+    plugins = load_plugins()
+    flags = {"sim.num_envs": num_envs, "sim.device": device, "sim.simulator": simulator, "run.seed": seed}
+    given = [Assignment(path, value, path.partition(".")[2]) for path, value in flags.items() if value is not None]
+    composed = compose(
+        plugins=plugins,
+        task=task,
+        presets=presets,
+        overrides=[*given, *overrides],
+        cuda_available=torch.cuda.is_available(),
+        for_training=False,
+    )
+    return make_env(composed.config, plugins=plugins)
+
+
+def make_env(config: Any, *, plugins: Plugins | None = None) -> VecEnv:
+    """Environments as a `RunConfig` describes them.
+
+    Raises:
+        IgxError: if the device is missing, memory does not suffice, or the task is declared wrongly.
+    """
+    plugins = plugins or load_plugins()
+    task_class = plugins.tasks.get(config.run.task).load()
+    if not (isinstance(task_class, type) and issubclass(task_class, Task)):
+        raise TaskError(f"Task {config.run.task!r} leads to {task_class!r}, which is no subclass of igx.Task.")
+    return build(task_class, config, simulator_class=plugins.simulators.get(config.sim.simulator).load())
+
+
+def build(task_class: type[Task], config: Any, *, simulator_class: Any) -> VecEnv:
+    """Environments of a task class.
+
+    Args:
+        task_class: the task.
+        config: a `RunConfig`, or anything with its `task`, `sim` and `run` sections.
+        simulator_class: the subclass of `Simulator` that runs it.
+    """
+    device = _device(config.sim.device)
+    scene = task_class.scene(config.task)
+    model = build_scene(scene, sim=config.sim)
+    sizes = probe_buffers(model, contacts=config.sim.contacts_per_env, constraints=config.sim.constraints_per_env)
+    each = bytes_per_env(model, contacts=sizes.contacts, constraints=sizes.constraints)
+    require_memory(each * config.sim.num_envs, device=device, num_envs=config.sim.num_envs)
+    simulator = simulator_class(model, config.sim, varied=task_class.varied_fields(config.task))
+    generator = torch.Generator(device).manual_seed(config.run.seed)
+    task = task_class(config.task, scene=scene, simulator=simulator, generator=generator)
+    program = Program(task, simulator)
+    trace = Trace(simulator, num_envs=config.sim.trace_envs, num_steps=config.sim.trace_steps)
+    return VecEnv(task=task, simulator=simulator, program=program, trace=trace, use_graph=config.sim.capture)
+
+
+def _device(name: str) -> torch.device:
+    device = torch.device(name)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise SimulatorError(f"sim.device is {name}, but torch finds no CUDA device; say --device cpu, or see `igx doctor`.")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise SimulatorError(f"sim.device is {name}, but there are {torch.cuda.device_count()} CUDA devices, from cuda:0 on.")
+    return device

@@ -1,0 +1,49 @@
+"""How much memory an environment takes, so that a number too large is refused before anything is allocated."""
+
+import os
+
+import mujoco
+import torch
+
+from igx.errors import SimulatorError
+
+_ENGINE_SHARE = 4
+"""Bytes of engine state per byte of what `MjData` holds of one environment, measured generously: see `bytes_per_env`."""
+
+
+def bytes_per_env(model: mujoco.MjModel, *, contacts: int, constraints: int) -> int:
+    """An upper estimate of what one environment takes in an engine and the torch buffers over it.
+
+    Counts numbers by the model's sizes: state and derived quantities of bodies, joints and geoms, the constraint
+    Jacobian, contacts.
+    """
+    kinematics = 60 * model.nbody + 30 * model.ngeom + 30 * model.nv + 8 * model.nv * model.nv
+    constraint_rows = constraints * (model.nv + 12)
+    numbers = 2 * (model.nq + model.nv) + kinematics + constraint_rows + 50 * contacts + 4 * model.nsensordata
+    return numbers * _ENGINE_SHARE
+
+
+def require_memory(needed: int, *, device: torch.device, num_envs: int) -> None:
+    """Refuse what can't fit.
+
+    Raises:
+        SimulatorError: if the device has less than `needed` bytes free.
+    """
+    free = free_memory(device)
+    if needed > free:
+        most = int(num_envs * 0.8 * free / needed)
+        raise SimulatorError(
+            f"sim.num_envs is {num_envs}: that takes about {_gib(needed)}, and {device} has {_gib(free)} free; "
+            f"try --num-envs {max(1, most)}."
+        )
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that can be allocated on `device`."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _gib(number: int) -> str:
+    return f"{number / 2**30:.1f} GiB"

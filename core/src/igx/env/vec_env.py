@@ -1,0 +1,124 @@
+"""Many environments of one task, stepped together: eager on the CPU, one captured graph on CUDA."""
+
+import math
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from torch import Tensor
+
+from igx.env.capture import capture
+from igx.env.trace import Trace
+from igx.errors import TaskError
+from igx.sim.simulator import Simulator
+from igx.task import Program, Task
+
+
+class VecEnv:
+    """`num_envs` environments. An episode that ends starts again within the same step.
+
+    What `reset` and `step` return are the environment's own buffers, the same each time: copy what must outlive a step.
+
+    Attributes:
+        obs: observation groups by name, shape `[num_envs, width]` each; `policy` is always there.
+        last_obs: groups that show the state before the reset.
+        reward, terminated, truncated: shape `[num_envs]`; truncated is by time alone, and never with terminated.
+        program, task, simulator: what the environment consists of.
+        trace: recent states of the first environments.
+    """
+
+    def __init__(
+        self, *, task: Task, simulator: Simulator, program: Program, trace: Trace, use_graph: bool = True
+    ) -> None:
+        self.task, self.simulator, self.program, self.trace = task, simulator, program, trace
+        self.num_envs, self.device, self.step_dt = task.num_envs, task.device, task.step_dt
+        self.obs, self.last_obs = program.observations, program.last_observations
+        self.reward, self.terminated, self.truncated = program.reward, program.terminated, program.truncated
+        self._use_graph = use_graph and task.device.type == "cuda" and task.capture
+        self._replay: Callable[[], None] | None = None
+
+    @property
+    def num_actions(self) -> int:
+        """Width of the actions."""
+        return self.program.action.shape[1]
+
+    @property
+    def observation_widths(self) -> dict[str, int]:
+        """Width of each observation group."""
+        return {group: sum(members.values()) for group, members in self.program.layout.items()}
+
+    @cached_property
+    def observation_space(self) -> gymnasium.spaces.Box:
+        """Of the `policy` group."""
+        return _box(self.observation_widths["policy"], self.task.config.clip_observations)
+
+    @cached_property
+    def action_space(self) -> gymnasium.spaces.Box:
+        """Actions are meant for [-1, 1]."""
+        return _box(self.num_actions, 1.0)
+
+    def reset(self) -> dict[str, Tensor]:
+        """Start a new episode in every environment."""
+        self.program.reset()
+        return self.obs
+
+    def step(self, action: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor, Tensor, dict[str, Tensor]]:
+        """Apply `action`, shape `[num_envs, num_actions]`.
+
+        Returns:
+            Observations, reward, terminated, truncated, and the groups that show the state before the reset.
+
+        Raises:
+            TaskError: if the action has another shape.
+        """
+        if action.shape != self.program.action.shape:
+            expected, given = list(self.program.action.shape), list(action.shape)
+            raise TaskError(f"An action of {type(self.task).__name__} has the shape {expected}, not {given}.")
+        self.program.action.copy_(action)
+        if self._use_graph:
+            self._replayed_step()
+        else:
+            self._eager_step()
+        return self.obs, self.reward, self.terminated, self.truncated, self.last_obs
+
+    def _eager_step(self) -> None:
+        self.program.step()
+        self.trace.write()
+
+    def _replayed_step(self) -> None:
+        if self._replay is None:
+            action, before = self.program.action.clone(), self.state_dict()
+            self._replay = capture(self._eager_step, simulator=self.simulator, generators=(self.task.generator,))
+            self.load_state_dict(before)
+            self.program.action.copy_(action)
+        self._replay()
+
+    def episode_metrics(self) -> dict[str, float]:
+        """Means over the episodes that ended since the last call; see `Program.episode_metrics`."""
+        return self.program.episode_metrics()
+
+    def overflows(self) -> dict[str, int]:
+        """Engine buffers that were too small since the last call: the setting that mends it, in how many environments."""
+        return self.simulator.overflows()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the future of the environments depends on."""
+        return {"simulator": self.simulator.state_dict(), "program": self.program.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore `state_dict()`; the environments go on as they would have."""
+        self.simulator.load_state_dict(state["simulator"])
+        self.program.load_state_dict(state["program"])
+
+    def close(self) -> None:
+        """Release what the engine holds."""
+        self._replay = None
+        self.simulator.close()
+
+
+def _box(width: int, limit: float | None) -> gymnasium.spaces.Box:
+    bound = math.inf if limit is None else limit
+    return gymnasium.spaces.Box(-bound, bound, (width,), np.float32)

@@ -1,0 +1,242 @@
+"""The words a task class is written in: reward, observation, termination, remembered, metric, on_reset, group.
+
+A term is a function of the task that gives one row per environment. Written in the class it is a decorated method;
+shared, it is a plain function wrapped like a property::
+
+    height = observation(terms.root_height)
+
+    @reward(weight=1.0)
+    def progress(self) -> Tensor: ...
+
+What follows the function are options of the declaration (`weight`, `scale`, …) and parameters of the function itself;
+both may be a `setting`, both are checked when the class is created and can be overridden in a config.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Self, overload
+
+import torch
+from torch import Tensor
+
+from igx.errors import TaskError, suggest
+
+TermFunction = Callable[..., Any]
+_BY_KEYWORD = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_RESERVED = ("term",)  # in a config it names a registered term
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "reward": {"weight": 1.0},
+    "observation": {"scale": 1.0, "noise": None, "delay": 0, "group": "policy", "enabled": True},
+    "termination": {"enabled": True},
+    "remembered": {},
+    "metric": {},
+    "reset": {"writes": (), "enabled": True},
+}
+"""What each kind of term can be told beside the parameters of its function, with the defaults."""
+
+
+class Term:
+    """One named quantity of a task: what it is for, how it is computed, with which options and parameters.
+
+    Attributes:
+        kind: a key of `OPTIONS`.
+        name: the attribute of the task class that holds it; empty for a registered term.
+        function: takes the task, then parameters by keyword.
+        options: value of each option of the kind.
+        params: values of the function's parameters that the declaration gives.
+
+    Args:
+        arguments: options and parameters by name.
+        is_complete: whether parameters without a default have to be among them.
+    """
+
+    def __init__(
+        self, kind: str, function: TermFunction, arguments: Mapping[str, Any], *, is_complete: bool = True
+    ) -> None:
+        if not inspect.isfunction(function):
+            raise TaskError(f"A {kind} term is a function of the task and its parameters, not {function!r}.")
+        self.kind, self.function, self.name = kind, function, ""
+        self.options = {key: arguments.get(key, default) for key, default in OPTIONS[kind].items()}
+        self.params = {key: value for key, value in arguments.items() if key not in OPTIONS[kind]}
+        self._check_function()
+        self._check_parameters(is_complete=is_complete)
+
+    def _check_function(self) -> None:
+        kinds = [parameter.kind for parameter in inspect.signature(self.function).parameters.values()]
+        if not kinds:
+            raise self._error("must take the task")
+        if any(kind not in _BY_KEYWORD for kind in kinds[1:]):
+            raise self._error("must name its parameters, which are given by keyword: no *args, **kwargs or /")
+
+    def _check_parameters(self, *, is_complete: bool) -> None:
+        parameters = self.parameters()
+        clash = parameters.keys() & {*self.options, *_RESERVED}
+        if clash:
+            raise self._error(
+                f"takes a parameter {min(clash)!r}, which every {self.kind} term is told already; rename it"
+            )
+        for name in self.params:
+            if name not in parameters:
+                raise self._error(f"has no parameter {name!r}", hint=suggest(name, [*parameters, *self.options]))
+        for name, parameter in parameters.items():
+            if is_complete and parameter.default is inspect.Parameter.empty and name not in self.params:
+                raise self._error(f"needs its parameter {name!r}")
+
+    def _error(self, complaint: str, *, hint: str = "") -> TaskError:
+        return TaskError(f"{self.kind} term {self.function.__name__!r} {complaint}.{hint}")
+
+    def parameters(self) -> dict[str, inspect.Parameter]:
+        """The function's parameters after the task."""
+        return dict(list(inspect.signature(self.function).parameters.items())[1:])
+
+    @property
+    def summary(self) -> str:
+        """First line of the function's documentation."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = self.name or name  # a second name is refused by the task class
+
+    @overload
+    def __get__(self, task: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, task: object, owner: type) -> "BoundTerm": ...
+    def __get__(self, task: Any, owner: type) -> Any:
+        return self if task is None else task.term(self.kind, self.name)
+
+    def __set__(self, task: object, value: object) -> None:
+        raise TaskError(f"{type(task).__name__} has a {self.kind} {self.name!r}; call what you keep by another name.")
+
+
+class BoundTerm:
+    """A term of one task: call it for its value now.
+
+    The value is computed once between two changes of state, however often it is asked for.
+
+    Attributes:
+        previous: of a remembered term, its value at the end of the last step; where an episode has just begun, the
+            value that it began with.
+    """
+
+    def __init__(self, term: Term, task: Any, params: Mapping[str, Any]) -> None:
+        self._term, self._task, self._params = term, task, dict(params)
+        self._value: Tensor | None = None
+        self._memory: Tensor | None = None
+
+    def __call__(self) -> Tensor:
+        if self._value is None:
+            self._value = self._term.function(self._task, **self._params)
+        return self._value  # pyright: ignore[reportReturnType]  # a term function that gives None is caught at build
+
+    @property
+    def previous(self) -> Tensor:
+        if self._term.kind != "remembered":
+            raise TaskError(f"Term {self._term.function.__name__!r} is not remembered; decorate it with @remembered.")
+        if self._memory is None:
+            self._memory = self().clone()
+        return self._memory
+
+    def forget(self) -> None:
+        """The state has changed: compute anew when asked next."""
+        self._value = None
+
+    def remember(self) -> None:
+        """Keep the value of now for the next step."""
+        self.previous.copy_(self())
+
+    def begin(self, restarted: Tensor) -> None:
+        """Let the value of now stand for the last step's in `restarted`, bool `[num_envs]`: those have had none."""
+        memory = self.previous
+        memory.copy_(torch.where(restarted.view(-1, *(1 for _ in memory.shape[1:])), self(), memory))
+
+
+class Group:
+    """A named set of observations that is handed over as one tensor; see `group`."""
+
+    def __init__(self, when: str) -> None:
+        self.when, self.name = when, ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+
+def group(*, when: Literal["after_reset", "before_reset"] = "after_reset") -> Any:
+    """Declare a group of observations beside `policy` and `critic`, which always exist.
+
+    Args:
+        when: whether environments that end in this step show their new episode's first state (as the policy needs it)
+            or their last one (as discriminators and terminal values do).
+    """
+    return Group(when)
+
+
+def _declarator(kind: str) -> Callable[..., Any]:
+    def declare(function: TermFunction | None = None, /, **arguments: Any) -> Any:
+        if function is None:
+            return lambda method: Term(kind, method, arguments)
+        return Term(kind, function, arguments)
+
+    return declare
+
+
+# `Any` in these signatures: a decorator's argument may be any term function, and what follows belongs to that function.
+def reward(function: TermFunction | None = None, /, *, weight: Any = 1.0, **params: Any) -> Any:
+    """Declare a summand of the reward: `weight` times the value, shape `[num_envs]`.
+
+    Name quantities, not judgements: a cost is a positive quantity with a negative weight.
+    """
+    return _declarator("reward")(function, weight=weight, **params)
+
+
+def observation(
+    function: TermFunction | None = None,
+    /,
+    *,
+    scale: Any = 1.0,
+    noise: Any = None,
+    delay: Any = 0,
+    group: Any = "policy",
+    enabled: Any = True,
+    **params: Any,
+) -> Any:
+    """Declare what is observed, shape `[num_envs]` or `[num_envs, width]`; observations keep the order of the class.
+
+    Args:
+        function: the term.
+        scale: factor, one for all columns or one each.
+        noise: half-width of uniform noise, added before the factor; or a mapping, see `NoiseSettings`.
+        delay: how many steps old the value is.
+        group: the observation group it belongs to.
+        enabled: whether it is there at all.
+        params: parameters of the function.
+    """
+    options = {"scale": scale, "noise": noise, "delay": delay, "group": group, "enabled": enabled}
+    return _declarator("observation")(function, **options, **params)
+
+
+def termination(function: TermFunction | None = None, /, *, enabled: Any = True, **params: Any) -> Any:
+    """Declare a reason to end the episode, bool `[num_envs]`."""
+    return _declarator("termination")(function, enabled=enabled, **params)
+
+
+def remembered(function: TermFunction | None = None, /, **params: Any) -> Any:
+    """Declare a quantity whose value at the end of the last step stays available as `.previous`."""
+    return _declarator("remembered")(function, **params)
+
+
+def metric(function: TermFunction | None = None, /, **params: Any) -> Any:
+    """Declare a number worth logging, shape `[num_envs]`; its mean over each episode is."""
+    return _declarator("metric")(function, **params)
+
+
+def on_reset(function: TermFunction | None = None, /, *, writes: Any = (), enabled: Any = True, **params: Any) -> Any:
+    """Declare something to be done when episodes start; runs for all environments, must change only `task.resetting`.
+
+    Args:
+        function: the term; its return value is ignored.
+        writes: `MjModel` fields that it writes through `task.simulator.model_field`; one name, or several.
+        enabled: whether it is there at all.
+        params: parameters of the function.
+    """
+    fields = (writes,) if isinstance(writes, str) else writes
+    return _declarator("reset")(function, writes=fields, enabled=enabled, **params)

@@ -1,0 +1,431 @@
+"""From a task's terms to one step over all environments: a function over fixed buffers, without decisions on the host.
+
+The order inside a step is the same on every engine::
+
+    action → controls → physics × decimation → derived state → guard → terminations → rewards
+    → observations before the reset → masked reset → derived state again → observations
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from igx.errors import TaskError
+from igx.sim.simulator import Simulator, Stage
+from igx.task.declare import BoundTerm
+from igx.task.settings import NoiseSettings
+from igx.task.task import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class TermInfo:
+    """One term in use, for people.
+
+    Attributes:
+        kind: reward, observation, termination, reset, remembered or metric.
+        width: columns of an observation, else 1.
+        options, params: with the values that the config gives them.
+    """
+
+    kind: str
+    name: str
+    width: int
+    options: Mapping[str, Any]
+    params: Mapping[str, Any]
+    summary: str
+
+
+class Program:
+    """A task's step. Building it runs every term once: widths, stages and the number of random numbers are measured.
+
+    Attributes:
+        layout: width of each observation term, by group.
+        observations: what the groups that are shown after the reset hold, `[num_envs, width]` each.
+        last_observations: the same for the groups that are shown before it.
+        reward: `[num_envs]`.
+        weighted_terms: what each reward term contributed, `[num_envs, terms]`.
+        terminated, truncated, done: bool `[num_envs]`; an episode is truncated only where it is not terminated.
+        unstable: environments that the guard ended in this step, bool `[num_envs]`.
+    """
+
+    def __init__(self, task: Task, simulator: Simulator) -> None:
+        self.task, self.simulator = task, simulator
+        self._rewards, self._terminations = self._terms("reward"), self._terms("termination")
+        self._metrics, self._remembered, self._resets = (
+            self._terms("metric"),
+            self._terms("remembered"),
+            self._terms("reset"),
+        )
+        self.weights = task.tensor([options["weight"] for _, options, _ in task.chosen["reward"].values()])
+        self._everywhere = torch.ones_like(task.resetting)
+        self.action = torch.zeros_like(task.action)
+        self.reward, self.weighted_terms = task.zeros(), task.zeros(len(self._rewards))
+        self.terminated, self.done = task.terminated, task.resetting
+        self.truncated, self.unstable = torch.zeros_like(self.done), torch.zeros_like(self.done)
+        buffers_of_setup = {name: buffer.clone() for name, buffer in task.buffers.items()}
+        self._measure()
+        self._columns = ("return", "length", *self._rewards, *self._metrics)
+        self._episode, self._finished = task.zeros(len(self._columns)), task.zeros(len(self._columns))
+        self._finished_count, self._unstable_count = task.zeros(), task.zeros()
+        self._count_random_numbers()
+        for name, buffer in task.buffers.items():  # what terms did to them was a rehearsal
+            buffer.copy_(buffers_of_setup[name])
+        self._forget_metrics()
+        self.reset()
+
+    def _terms(self, kind: str) -> dict[str, BoundTerm]:
+        return {name: self.task.term(kind, name) for name in self.task.chosen[kind]}
+
+    # Building.
+
+    def _measure(self) -> None:
+        """Learn widths and stages by running each term on a fresh state."""
+        task, simulator = self.task, self.simulator
+        kept_by_setup = simulator.stage_read
+        self._judged_stage = self._observed_stage = Stage.VELOCITY
+        self._start_everywhere()
+        self._observations = [_Observation(name, self) for name in task.chosen["observation"]]
+        self._require_groups()
+        for term in self._remembered.values():
+            term.remember()
+        simulator.stage_read = kept_by_setup
+        task.forget()
+        for terms in (self._terminations, self._rewards, self._metrics):
+            for name, term in terms.items():
+                self._require_rows(name, term())
+        for name, term in self._terminations.items():
+            self._require_bool(name, term())
+        self._require_rows("total_reward", task.total_reward(self.weighted_terms))
+        for observation in self._group_members("before_reset"):
+            observation.open()
+        for term in self._resets.values():
+            term()
+        self._judged_stage = simulator.stage_read
+        simulator.stage_read = kept_by_setup
+        task.forget()
+        for observation in self._group_members("after_reset"):
+            observation.open()
+        for term in self._remembered.values():
+            term.remember()
+        self._observed_stage = simulator.stage_read
+        self.layout = {
+            group: {o.name: o.width for o in self._observations if o.group == group} for group in self._used_groups()
+        }
+        widths = {group: sum(members.values()) for group, members in self.layout.items()}
+        buffers = {group: task.zeros(width) for group, width in widths.items()}
+        self.observations = {g: b for g, b in buffers.items() if task.groups[g].when == "after_reset"}
+        self.last_observations = {g: b for g, b in buffers.items() if task.groups[g].when == "before_reset"}
+
+    def _require_groups(self) -> None:
+        groups = self.task.groups
+        for observation in self._observations:
+            if observation.group not in groups:
+                raise TaskError(
+                    f"Observation {observation.name!r} is in group {observation.group!r}; "
+                    f"{type(self.task).__name__} has {', '.join(groups)}."
+                )
+        if not any(observation.group == "policy" for observation in self._observations):
+            raise TaskError(
+                f"{type(self.task).__name__} shows its policy nothing: no observation is in group 'policy'."
+            )
+
+    def _require_rows(self, name: str, value: object) -> None:
+        if not isinstance(value, Tensor) or value.shape != (self.task.num_envs,):
+            task, given = type(self.task).__name__, _shape(value)
+            raise TaskError(f"Term {name!r} of {task} gives {given}; it must give one number for each environment.")
+        _require_finite(name, value)
+
+    def _require_bool(self, name: str, value: Tensor) -> None:
+        if value.dtype is not torch.bool:
+            task = type(self.task).__name__
+            raise TaskError(f"Termination {name!r} of {task} gives {value.dtype}; it must say true or false.")
+
+    def _used_groups(self) -> Iterable[str]:
+        return (group for group in self.task.groups if any(o.group == group for o in self._observations))
+
+    def _group_members(self, when: str) -> "list[_Observation]":
+        groups = self.task.groups
+        return [observation for observation in self._observations if groups[observation.group].when == when]
+
+    def _count_random_numbers(self) -> None:
+        for pool in self.task.pools:
+            pool.count()
+        self._judge()
+        self._restart(self.done)
+        self.observe(self.done)
+        for pool in self.task.pools:
+            pool.freeze()
+
+    def describe(self) -> list[TermInfo]:
+        """All terms in use."""
+        widths = {name: width for members in self.layout.values() for name, width in members.items()}
+        return [
+            TermInfo(
+                kind=kind,
+                name=name,
+                width=widths[name] if kind == "observation" else 1,
+                options=options,
+                params=params,
+                summary=term.summary,
+            )
+            for kind, terms in self.task.chosen.items()
+            for name, (term, options, params) in terms.items()
+        ]
+
+    # Running.
+
+    def step(self) -> None:
+        """One environment step from `action`; every result is in the program's buffers."""
+        for pool in self.task.pools:
+            pool.refill()
+        self._act()
+        self.simulator.step(derive=self._judged_stage)
+        self._judge()
+        self._restart(self.done)
+        self.observe(self.done)
+        for pool in self.task.pools:
+            pool.close()
+
+    def reset(self) -> None:
+        """Start a new episode in every environment and forget the running ones."""
+        for result in (self.reward, self.terminated, self.truncated, self.unstable):
+            result.zero_()
+        self.restart(self._everywhere)
+
+    def restart(self, mask: Tensor) -> None:
+        """Start a new episode in the environments of `mask`, bool `[num_envs]`; the others go on."""
+        shown = [*self.observations.values(), *(o.history for o in self._observations if o.history is not None)]
+        before = [tensor.clone() for tensor in shown]
+        self.done.copy_(mask)
+        self._episode.masked_fill_(mask[:, None], 0.0)
+        self._restart(self.done)
+        self.observe(self.done)
+        self.done.zero_()
+        for tensor, kept in zip(
+            shown, before, strict=True
+        ):  # the others' noise and delays are those of their last step
+            tensor.copy_(torch.where(_rows(mask, like=tensor), tensor, kept))
+
+    def _start_everywhere(self) -> None:
+        self.done.copy_(self._everywhere)
+        self._restart(self._everywhere)
+
+    def _act(self) -> None:
+        task, limit = self.task, self.task.config.clip_actions
+        task.previous_action.copy_(task.action)
+        task.action.copy_(self.action if limit is None else self.action.clamp(-limit, limit))
+        start = 0
+        for actuator in task.actuators.values():
+            actuator.apply(task.action[:, start : start + actuator.num_actions])
+            start += actuator.num_actions
+
+    def _judge(self) -> None:
+        """What the step that was just simulated is worth, and which episodes it ends."""
+        task = self.task
+        task.forget()
+        task.episode_step += 1
+        self.unstable.copy_(self.simulator.unstable())
+        terminated = self.unstable
+        for term in self._terminations.values():
+            terminated = terminated | term()
+        self.terminated.copy_(terminated)
+        self.truncated.copy_((task.episode_step >= task.config.episode_steps) & ~self.terminated)
+        torch.logical_or(self.terminated, self.truncated, out=self.done)
+        self._reward()
+        self._show("before_reset", self.last_observations, restarted=task.episode_step == 1)
+
+    def _reward(self) -> None:
+        values = [term().float() for term in self._rewards.values()]
+        weighted = torch.stack(values, -1) * self.weights if values else self.task.zeros(0)
+        metrics = [term().float()[:, None] for term in self._metrics.values()]
+        broken = self.unstable[:, None]  # the state of such an environment says nothing, and may not be finite
+        self.weighted_terms.copy_(torch.where(broken, 0.0, weighted))
+        total = self.task.total_reward(self.weighted_terms)
+        self.reward.copy_(_finite_where(self.unstable, total))
+        row = torch.cat([self.reward[:, None], torch.ones_like(total)[:, None], self.weighted_terms, *metrics], dim=-1)
+        self._episode += _finite_where(broken, row)
+        done = self.done[:, None]
+        self._finished += torch.where(done, self._episode, 0.0)
+        self._finished_count += self.done
+        self._unstable_count += self.unstable
+        self._episode.masked_fill_(done, 0.0)
+
+    def _restart(self, mask: Tensor) -> None:
+        task, simulator = self.task, self.simulator
+        simulator.reset(mask)
+        task.episode_step.masked_fill_(mask, 0)
+        for action in (task.action, task.previous_action):
+            action.masked_fill_(mask[:, None], 0.0)
+        task.forget()
+        for term in self._resets.values():
+            term()
+        if simulator.varied:
+            simulator.commit_model()
+        simulator.commit(mask)
+        simulator.derive(self._observed_stage, mask)
+
+    def observe(self, restarted: Tensor) -> None:
+        """Show the state of now, and remember it for the next step.
+
+        Args:
+            restarted: environments whose episode has just begun, bool `[num_envs]`: they have no older state.
+        """
+        self.task.forget()
+        for term in self._remembered.values():
+            term.begin(restarted)
+        self._show("after_reset", self.observations, restarted=restarted)
+        for term in self._remembered.values():
+            term.remember()
+        self.task.forget()
+
+    def _show(self, when: str, buffers: Mapping[str, Tensor], *, restarted: Tensor) -> None:
+        limit = self.task.config.clip_observations
+        for group, buffer in buffers.items():
+            columns = [o.value(restarted) for o in self._group_members(when) if o.group == group]
+            shown = torch.cat(columns, dim=-1)
+            if when == "before_reset":
+                shown = _finite_where(self.unstable[:, None], shown)
+            buffer.copy_(shown if limit is None else shown.clamp(-limit, limit))
+
+    # Reporting.
+
+    def episode_metrics(self) -> dict[str, float]:
+        """Means over the episodes that ended since the last call, and how many environments were unstable.
+
+        `return`, `length` and `reward/NAME` are per episode, `metric/NAME` is the mean over an episode's steps; without
+        a finished episode only the counts are there. Reads the device once.
+        """
+        packed = torch.cat([self._finished.sum(0), self._finished_count.sum()[None], self._unstable_count.sum()[None]])
+        *sums, count, unstable = packed.tolist()
+        self._forget_metrics()
+        metrics = {"episodes": count, "unstable": unstable}
+        if count:
+            means = {name: value / count for name, value in zip(self._columns, sums, strict=True)}
+            metrics |= {"return": means["return"], "length": means["length"]}
+            metrics |= {f"reward/{name}": means[name] for name in self._rewards}
+            metrics |= {f"metric/{name}": means[name] / means["length"] for name in self._metrics}
+        return metrics
+
+    def _forget_metrics(self) -> None:
+        for accumulated in (self._finished, self._finished_count, self._unstable_count):
+            accumulated.zero_()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything beside the physics that the future depends on."""
+        return {
+            "tensors": {name: tensor.clone() for name, tensor in self._state().items()},
+            "generator": self.task.generator.get_state(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore `state_dict()`, in place."""
+        tensors = self._state()
+        missing = tensors.keys() ^ state["tensors"].keys()
+        if missing:
+            raise TaskError(f"The saved state of {type(self.task).__name__} differs in {', '.join(sorted(missing))}.")
+        for name, tensor in tensors.items():
+            tensor.copy_(state["tensors"][name])
+        self.task.generator.set_state(state["generator"].cpu())
+        self.task.forget()
+
+    def _state(self) -> dict[str, Tensor]:
+        task = self.task
+        named = {
+            "action": task.action,
+            "previous_action": task.previous_action,
+            "episode_step": task.episode_step,
+            "reward": self.reward,
+            "terminated": self.terminated,
+            "truncated": self.truncated,
+            "done": self.done,
+            "episode": self._episode,
+            "finished": self._finished,
+            "finished_count": self._finished_count,
+            "unstable_count": self._unstable_count,
+        }
+        named |= {f"buffer/{name}": buffer for name, buffer in task.buffers.items()}
+        named |= {f"remembered/{name}": term.previous for name, term in self._remembered.items()}
+        named |= {f"observation/{group}": buffer for group, buffer in self.observations.items()}
+        named |= {f"last_observation/{group}": buffer for group, buffer in self.last_observations.items()}
+        named |= {f"delayed/{o.name}": o.history for o in self._observations if o.history is not None}
+        return named
+
+
+def _finite_where(mask: Tensor, values: Tensor) -> Tensor:
+    """`values` with what is not finite in the rows of `mask` replaced by 0."""
+    return torch.where(mask, values.nan_to_num(0.0, posinf=0.0, neginf=0.0), values)
+
+
+def _rows(mask: Tensor, *, like: Tensor) -> Tensor:
+    """`mask`, shape `[num_envs]`, so that it broadcasts over the further dimensions of `like`."""
+    return mask.view(-1, *(1 for _ in like.shape[1:]))
+
+
+def _shape(value: object) -> str:
+    """What a term gave, for an error message."""
+    return str(list(value.shape)) if isinstance(value, Tensor) else type(value).__name__
+
+
+def _require_finite(name: str, value: Tensor) -> None:
+    if not bool(value.isfinite().all()):
+        raise TaskError(f"Term {name!r} is not finite in the first state of an episode.")
+
+
+class _Observation:
+    """One observation term with its options: noise, then factor, then delay."""
+
+    def __init__(self, name: str, program: Program) -> None:
+        task = program.task
+        term, options, _ = task.chosen["observation"][name]
+        self.name, self.task, self.term = name, task, task.term("observation", name)
+        self.group: str = options["group"]
+        self.noise = options["noise"] if options["noise"] is None else NoiseSettings.model_validate(options["noise"])
+        self.delay: int = options["delay"]
+        self._scale = options["scale"]
+        self._summary = term.summary
+        self.width = 0
+        self.scale: Tensor | None = None
+        self.history: Tensor | None = None
+
+    def open(self) -> None:
+        """Measure the term and make what its options need."""
+        value = self._read()
+        _require_finite(self.name, value)
+        self.width = value.shape[1]
+        scale = self.task.tensor(self._scale)
+        if scale.dim() and scale.shape != (self.width,):
+            raise TaskError(f"Observation {self.name!r} has {self.width} columns, but {len(scale)} scales.")
+        self.scale = None if self._scale == 1.0 else scale
+        if self.delay:
+            self.history = self.task.zeros(self.delay, self.width)
+
+    def value(self, restarted: Tensor) -> Tensor:
+        """What is shown, shape `[num_envs, width]`; an episode that has just begun has no older value to show."""
+        value = self._read()
+        if self.noise is not None and self.noise.scale:
+            value = value + self._draw(self.noise)
+        if self.scale is not None:
+            value = value * self.scale
+        return value if self.history is None else self._delayed(value, self.history, restarted)
+
+    def _read(self) -> Tensor:
+        return self._columns(self.term())
+
+    def _columns(self, value: object) -> Tensor:
+        if not isinstance(value, Tensor) or value.dim() not in (1, 2) or value.shape[0] != self.task.num_envs:
+            given = _shape(value)
+            raise TaskError(f"Observation {self.name!r} gives {given}; it must give [num_envs] or [num_envs, width].")
+        return value.float().unsqueeze(-1) if value.dim() == 1 else value.float()
+
+    def _draw(self, noise: NoiseSettings) -> Tensor:
+        if noise.distribution == "gaussian":
+            return self.task.normal(0.0, noise.scale, self.width)
+        return self.task.uniform(-noise.scale, noise.scale, self.width)
+
+    def _delayed(self, value: Tensor, history: Tensor, restarted: Tensor) -> Tensor:
+        past = torch.where(restarted[:, None, None], value[:, None], history)
+        history.copy_(torch.cat([past[:, 1:], value[:, None]], dim=1))
+        return past[:, 0]

@@ -1,0 +1,223 @@
+"""A task's settings, derived from its declaration: one field for each term's options and parameters."""
+
+import copy
+import inspect
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PydanticUserError,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+    model_validator,
+)
+
+from igx.config.base import Config, TaskConfig
+from igx.errors import TaskError, suggest
+from igx.plugins import load_plugins
+from igx.sim.declared import Setting
+from igx.task.declare import Term
+
+SECTIONS = {"reward": "rewards", "observation": "observations", "termination": "terminations", "reset": "resets"}
+"""The field of the settings that holds each kind of term."""
+
+
+class NoiseSettings(Config):
+    """Noise on an observation; a bare number is the half-width of uniform noise."""
+
+    distribution: Literal["uniform", "gaussian"] = Field("uniform", description="Shape of the distribution.")
+    scale: float = Field(ge=0, description="Half-width (uniform) or standard deviation (gaussian).")
+
+    @classmethod
+    def expand_shorthand(cls, value: object) -> object:
+        return {"scale": value} if _is_number(value) else value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, value: object) -> object:
+        return cls.expand_shorthand(value)
+
+
+class TermSettings(Config):
+    """Base of one term's settings: the options of its kind, then the parameters of its function."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, value: object) -> object:
+        return cls.expand_shorthand(value)
+
+
+class RewardSettings(TermSettings):
+    """A reward term; a bare number is its weight."""
+
+    weight: float = Field(1.0, description="Factor of the term in the reward.")
+
+    @classmethod
+    def expand_shorthand(cls, value: object) -> object:
+        return {"weight": value} if _is_number(value) else value
+
+
+class SwitchedSettings(TermSettings):
+    """A term that can be left out; a bare true or false says whether it is there."""
+
+    enabled: bool = Field(True, description="Whether the term is there.")
+
+    @classmethod
+    def expand_shorthand(cls, value: object) -> object:
+        return {"enabled": value} if isinstance(value, bool) else value
+
+
+class ObservationSettings(SwitchedSettings):
+    """An observation term."""
+
+    scale: float | tuple[float, ...] = Field(1.0, description="Factor, one for all columns or one each.")
+    noise: NoiseSettings | None = Field(None, description="Noise added before the factor; null for none.")
+    delay: int = Field(0, ge=0, le=1000, description="How old the value is [steps].")
+    group: str = Field("policy", description="Observation group that it belongs to.")
+
+
+_BASES: dict[str, type[TermSettings]] = {
+    "reward": RewardSettings,
+    "observation": ObservationSettings,
+    "termination": SwitchedSettings,
+    "reset": SwitchedSettings,
+}
+
+
+class Terms(Config):
+    """All terms of one kind: the task's own as fields, and others by `term: registered-name`."""
+
+    model_config = ConfigDict(extra="allow")
+    kind: ClassVar[str]
+    owner: ClassVar[str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _validate_added(cls, value: object) -> object:
+        if not isinstance(value, Mapping):
+            return value
+        return {n: v if n in cls.model_fields else cls._added(str(n), v) for n, v in value.items()}
+
+    @classmethod
+    def _added(cls, name: str, value: object) -> TermSettings:
+        """`value` as the settings of a term that the task does not have; errors are located at `name`."""
+        located = TypeAdapter(dict[str, Annotated[Any, BeforeValidator(lambda given: cls._registered(name, given))]])
+        return located.validate_python({name: value})[name]
+
+    @classmethod
+    def _registered(cls, name: str, value: object) -> TermSettings:
+        if isinstance(value, TermSettings):
+            return value
+        if not isinstance(value, Mapping) or "term" not in value:
+            raise ValueError(
+                f"task {cls.owner} has no {cls.kind} {name!r}.{suggest(name, cls.model_fields)} "
+                f"A new one is a mapping with its registered term, e.g. {{term: {_example(cls.kind)}}}"
+            )
+        registered = str(value["term"])
+        term = registered_term(cls.kind, registered)
+        return _term_model(term, name, registered=registered).model_validate(value)
+
+
+def registered_term(kind: str, name: str) -> Term:
+    """The term that a plugin registered under `name`.
+
+    Raises:
+        UnknownNameError: if none did.
+        ValueError: if it serves for something else.
+        TaskError: if it is no term.
+    """
+    spec = load_plugins().terms.get(name)
+    if kind not in spec.kinds:
+        raise ValueError(f"term {name!r} is no {kind} but a {' or '.join(spec.kinds)} term")
+    return Term(kind, spec.load(), {}, is_complete=False)
+
+
+Sections = dict[str, Any]
+"""The sections of a task's settings, one for each kind of term, as `create_model` takes fields."""
+
+
+def sections_of(owner: str, terms: Mapping[str, Mapping[str, Term]]) -> Sections:
+    """The sections that a task's settings have for its terms.
+
+    Args:
+        owner: name of the task class.
+        terms: terms by kind, then name.
+
+    Raises:
+        TaskError: if a term is told something that its options or parameters can't be.
+    """
+    return {section: _section(owner, kind, terms.get(kind, {})) for kind, section in SECTIONS.items()}
+
+
+def settings_of(owner: str, base: type[TaskConfig], sections: Sections) -> type[TaskConfig]:
+    """The settings model of a task: `base`, the config that it declares, with `sections`."""
+    return create_model(f"{owner}Settings", __base__=base, __doc__=base.__doc__, **sections)
+
+
+def _section(owner: str, kind: str, terms: Mapping[str, Term]) -> Any:
+    fields: dict[str, Any] = {}
+    for name, term in terms.items():
+        if hasattr(Terms, name):
+            raise TaskError(
+                f"A {kind} of {owner} can't be called {name!r}: every part of a config has that; rename it."
+            )
+        model = _own_model(owner, name, term)
+        fields[name] = (model, Field(default=model(), description=term.summary or None))
+    title = SECTIONS[kind].capitalize()
+    container = create_model(f"{owner}{title}", __base__=Terms, __doc__=f"The {title.lower()} of {owner}.", **fields)
+    container.kind, container.owner, container.added = kind, owner, _BASES[kind]
+    return container, Field(default=container(), description=f"{title} by name.")
+
+
+def _own_model(owner: str, name: str, term: Term) -> type[TermSettings]:
+    """The settings of a term that the class declares, of which every field has a default."""
+    try:
+        model = _term_model(term, name)
+        model()
+    except ValidationError as error:
+        first = error.errors()[0]
+        place, reason = ".".join(str(step) for step in first["loc"]), first["msg"]
+        raise TaskError(f"The {term.kind} {name!r} of {owner}: {place} is {first['input']!r}. {reason}.") from error
+    except (PydanticUserError, NameError) as error:
+        raise TaskError(
+            f"The {term.kind} {name!r} of {owner} has a parameter that no config can hold: {_first_line(error)}"
+        ) from error
+    return model
+
+
+def _term_model(term: Term, name: str, *, registered: str | None = None) -> type[TermSettings]:
+    """Options and parameters of a term as a model; what the declaration takes from the config is no field here."""
+    base = _BASES[term.kind]
+    fields: dict[str, Any] = {}
+    for option, inherited in base.model_fields.items():
+        if not isinstance(term.options[option], Setting):
+            info = copy.copy(inherited)
+            info.default = term.options[option]
+            fields[option] = (inherited.annotation, info)
+    for parameter in term.parameters().values():
+        default = term.params.get(parameter.name, parameter.default)
+        if not isinstance(default, Setting):
+            annotation = Any if parameter.annotation is inspect.Parameter.empty else parameter.annotation
+            fields[parameter.name] = (annotation, ... if default is inspect.Parameter.empty else default)
+    if registered is not None:
+        fields["term"] = (Literal[registered], Field(registered, description="The registered term."))
+    # annotations may be text, which pydantic reads as the function's module does
+    module = term.function.__module__
+    return create_model(f"{name}_{term.kind}", __base__=base, __doc__=term.summary or None, __module__=module, **fields)
+
+
+def _example(kind: str) -> str:
+    """A registered term of this kind, for an error message."""
+    return next((name for name, _, spec in load_plugins().terms.items() if kind in spec.kinds), "NAME")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,0 +1,250 @@
+"""What a task author subclasses: a scene, actions and terms on the class, live tensors on the instance."""
+
+import inspect
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from igx.config.base import TaskConfig
+from igx.errors import TaskError
+from igx.sim.actuators import JointActuator
+from igx.sim.declared import Declared, resolve_settings
+from igx.sim.entities import GroundPlane
+from igx.sim.simulator import Simulator
+from igx.task.declare import BoundTerm, Group, Term
+from igx.task.randoms import RandomPool
+from igx.task.settings import SECTIONS, Sections, registered_term, sections_of, settings_of
+
+_POLICY, _CRITIC = Group("after_reset"), Group("after_reset")
+
+
+class Task:
+    """Declares what is in the scene, what the policy sees, what it is paid for, when an episode ends and how it starts.
+
+    `Program` turns the declaration into one step. A subclass reads the live state through what it declared and through
+    the attributes below; all tensors have one row per environment, and their addresses never change.
+
+    Attributes:
+        config: the task's settings.
+        simulator: the physics; for terms that need more than the entities offer.
+        num_envs, device, step_dt: of the simulation; seconds from one action to the next.
+        action: what was last applied, clipped; 0 after a reset. Shape `[num_envs, actions]`.
+        previous_action: the one before.
+        episode_step: steps since the episode began, shape `[num_envs]`.
+        terminated: whether the episode ends in this step other than by time, bool `[num_envs]`.
+        resetting: the environments whose episode starts anew, bool `[num_envs]`.
+    """
+
+    config: Any  # a subclass says which: `config: AntConfig`; without it, `TaskConfig`
+    simulator: Simulator
+    num_envs: int
+    device: torch.device
+    step_dt: float
+    action: Tensor
+    previous_action: Tensor
+    episode_step: Tensor
+    terminated: Tensor
+    resetting: Tensor
+    ground: ClassVar[Declared[Any] | None] = GroundPlane()
+    capture: ClassVar[bool] = True
+    """Whether the step may be captured as a CUDA graph; a task that can't says why in `capture_reason`."""
+    capture_reason: ClassVar[str] = ""
+
+    declared: ClassVar[Mapping[str, Declared[Any]]] = {}
+    terms: ClassVar[Mapping[str, Mapping[str, Term]]] = {}
+    groups: ClassVar[Mapping[str, Group]] = {"policy": _POLICY, "critic": _CRITIC}
+    sections: ClassVar[Sections] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        attributes = _attributes(cls)
+        _check_names(cls, attributes)
+        cls.declared = {name: value for name, value in attributes.items() if isinstance(value, Declared)}
+        cls.groups = {**Task.groups, **{name: value for name, value in attributes.items() if isinstance(value, Group)}}
+        terms: dict[str, dict[str, Term]] = {}
+        for name, value in attributes.items():
+            if isinstance(value, Term):
+                terms.setdefault(value.kind, {})[name] = value
+        cls.terms, cls.sections = terms, sections_of(cls.__name__, terms)
+        if not cls.capture and not cls.capture_reason:
+            raise TaskError(f"Task {cls.__name__} says capture = False; say why in capture_reason.")
+
+    @classmethod
+    def settings(cls) -> type[TaskConfig]:
+        """The model of the task's section of a config: its own fields, then its terms."""
+        return _settings(cls)
+
+    @classmethod
+    def scene(cls, config: TaskConfig) -> list[Declared[Any]]:
+        """What stands in an environment under `config`: bodies first, then what is attached to them."""
+        parts = [part.resolved(config) for part in cls.declared.values()]
+        return sorted(parts, key=lambda part: part.rank)
+
+    @classmethod
+    def varied_fields(cls, config: TaskConfig) -> tuple[str, ...]:
+        """`MjModel` fields that the enabled reset terms write."""
+        chosen = chosen_terms(cls, config).get("reset", {})
+        return tuple(dict.fromkeys(field for _, options, _ in chosen.values() for field in options["writes"]))
+
+    def __init__(
+        self, config: TaskConfig, *, scene: Sequence[Declared[Any]], simulator: Simulator, generator: torch.Generator
+    ) -> None:
+        self.config, self.simulator, self.generator = config, simulator, generator
+        self.num_envs, self.device, self.step_dt = simulator.num_envs, simulator.device, simulator.step_dt
+        self._live = {part.name: part.bind(simulator) for part in scene}
+        self.actuators = {part.name: self._live[part.name] for part in scene if isinstance(part, JointActuator)}
+        self.chosen = chosen_terms(type(self), config)
+        self._bound = {
+            (kind, name): BoundTerm(term, self, params)
+            for kind, terms in self.chosen.items()
+            for name, (term, _, params) in terms.items()
+        }
+        num_actions = sum(actuator.num_actions for actuator in self.actuators.values())
+        self.action = self.zeros(num_actions)
+        self.previous_action = self.zeros(num_actions)
+        self.episode_step = self.zeros(dtype=torch.long)
+        self.terminated = self.zeros(dtype=torch.bool)
+        self.resetting = self.zeros(dtype=torch.bool)
+        self.buffers: dict[str, Tensor] = {}
+        self._uniform = self._pool(lambda numbers: numbers.uniform_(generator=generator))
+        self._normal = self._pool(lambda numbers: numbers.normal_(generator=generator))
+        for entity in self._live.values():
+            if hasattr(entity, "resetting"):
+                entity.resetting = self.resetting
+        self.setup()
+
+    # For subclasses to write.
+
+    def setup(self) -> None:
+        """Make the tensors that terms need, once."""
+
+    def total_reward(self, weighted: Tensor) -> Tensor:
+        """The step's reward, shape `[num_envs]`, from the weighted terms, shape `[num_envs, terms]`: their sum."""
+        return weighted.sum(-1)
+
+    # For subclasses to use.
+
+    def tensor(self, values: Any) -> Tensor:
+        """`values` as a float32 tensor on the task's device."""
+        return torch.as_tensor(values, dtype=torch.float32, device=self.device)
+
+    def zeros(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Zeros of shape `[num_envs, *shape]`."""
+        return torch.zeros(self.num_envs, *shape, dtype=dtype, device=self.device)
+
+    def buffer(self, name: str, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        """State of the task's own, 0 at first, saved and restored with the simulation; write it in place.
+
+        Shape `[num_envs, *shape]`.
+        """
+        if name in self.buffers:
+            raise TaskError(f"Task {type(self).__name__} makes the buffer {name!r} twice.")
+        self.buffers[name] = self.zeros(*shape, dtype=dtype)
+        return self.buffers[name]
+
+    def uniform(self, low: Any, high: Any, width: int) -> Tensor:
+        """Random numbers in [low, high), shape `[num_envs, width]`; bounds are numbers or `[width]`."""
+        return low + (high - low) * self._uniform.take(width)
+
+    def normal(self, mean: Any, std: Any, width: int) -> Tensor:
+        """Gaussian random numbers, shape `[num_envs, width]`."""
+        return mean + std * self._normal.take(width)
+
+    def write_reset(self, buffer: Tensor, value: Any) -> None:
+        """Write `value` into the rows of `buffer` whose episode starts anew."""
+        mask = self.resetting.view(-1, *(1 for _ in buffer.shape[1:]))
+        buffer.copy_(torch.where(mask, value, buffer))
+
+    # For the machinery.
+
+    def live(self, name: str) -> Any:
+        """The live counterpart of a declared entity, actuator or sensor."""
+        return self._live[name]
+
+    def term(self, kind: str, name: str) -> BoundTerm:
+        """A term of this task, added ones included."""
+        if (kind, name) not in self._bound:
+            task = type(self).__name__
+            raise TaskError(f"The {kind} {name!r} of {task} is switched off, but another term asks for it.")
+        return self._bound[kind, name]
+
+    def forget(self) -> None:
+        """The state has changed: terms compute anew when asked next."""
+        for bound in self._bound.values():
+            bound.forget()
+
+    @property
+    def pools(self) -> tuple[RandomPool, RandomPool]:
+        """Where the step's random numbers come from."""
+        return self._uniform, self._normal
+
+    def _pool(self, fill: Any) -> RandomPool:
+        return RandomPool(fill, num_envs=self.num_envs, device=self.device)
+
+
+ChosenTerm = tuple[Term, dict[str, Any], dict[str, Any]]
+"""A term that is in use, its options and its parameters, as the config has them."""
+
+
+def chosen_terms(task: type[Task], config: TaskConfig) -> dict[str, dict[str, ChosenTerm]]:
+    """Terms in use under `config`, by kind and name: the class's in its order, then those that the config adds."""
+    chosen: dict[str, dict[str, ChosenTerm]] = {}
+    for kind in ("remembered", "metric"):
+        own = task.terms.get(kind, {})
+        chosen[kind] = {name: (term, {}, resolve_settings(term.params, config)) for name, term in own.items()}
+    for kind, section in SECTIONS.items():
+        terms: dict[str, ChosenTerm] = {}
+        for name, settings in getattr(config, section, ()):
+            values = {field: getattr(settings, field) for field in type(settings).model_fields}
+            registered = values.pop("term", None)
+            term = registered_term(kind, registered) if registered else task.terms[kind][name]
+            told = resolve_settings({**term.options, **term.params}, config) | values
+            options = {option: told.pop(option) for option in term.options}
+            if options.get("enabled", True):
+                terms[name] = (term, options, told)
+        chosen[kind] = terms
+    return chosen
+
+
+def _attributes(cls: type[Task]) -> dict[str, Any]:
+    """Attributes of a class and its bases in order of declaration; what a subclass overrides takes its own place."""
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        for name, value in vars(base).items():
+            found.pop(name, None)
+            found[name] = value
+    return found
+
+
+def _check_names(cls: type[Task], attributes: Mapping[str, Any]) -> None:
+    """Refuse declarations whose names are taken, or that stand under two names."""
+    taken = ({*vars(Task), *inspect.get_annotations(Task)} - {"ground"}) | {"policy", "critic"}
+    for name, value in attributes.items():
+        if not isinstance(value, (Declared, Group, Term)):
+            continue
+        if name in taken:
+            raise TaskError(f"Task {cls.__name__} can't call a {type(value).__name__} {name!r}: every task has that.")
+        if value.name != name:
+            raise TaskError(
+                f"Task {cls.__name__} has {name!r} under another name, too: {value.name!r}; declare it twice."
+            )
+
+
+@cache
+def _settings(cls: type[Task]) -> type[TaskConfig]:
+    return settings_of(cls.__name__, _config_class(cls), cls.sections)
+
+
+def _config_class(cls: type[Task]) -> type[TaskConfig]:
+    """The config that a task class annotates: ``config: AntConfig``."""
+    owner = next(base for base in cls.__mro__ if "config" in inspect.get_annotations(base))
+    annotation = TaskConfig if owner is Task else inspect.get_annotations(owner)["config"]
+    if isinstance(annotation, str):
+        annotation = vars(sys.modules[owner.__module__]).get(annotation, annotation)
+    if not (isinstance(annotation, type) and issubclass(annotation, TaskConfig)):
+        raise TaskError(f"Task {cls.__name__} says config: {annotation!r}; it must be a subclass of igx.TaskConfig.")
+    return annotation

@@ -1,0 +1,1 @@
+"""The classics that make igx useful without any plugin."""

@@ -1,0 +1,27 @@
+"""Terms about what the policy does."""
+
+from torch import Tensor
+
+from igx.sim.entities import ArticulationState
+from igx.task.task import Task
+
+
+def last_action(task: Task) -> Tensor:
+    """The actions just applied, shape `[num_envs, actions]`; 0 after a reset."""
+    return task.action
+
+
+def action_l2(task: Task) -> Tensor:
+    """Sum of squared actions."""
+    return task.action.square().sum(-1)
+
+
+def action_rate_l2(task: Task) -> Tensor:
+    """Sum of squared differences from the actions before."""
+    return (task.action - task.previous_action).square().sum(-1)
+
+
+def action_power(task: Task, scale: float = 1.0, robot: str = "robot") -> Tensor:
+    """Sum of |action × joint velocity × scale|; needs one action for each joint, in their order."""
+    live: ArticulationState = task.live(robot)
+    return (task.action * live.joint_vel * scale).abs().sum(-1)

@@ -1,0 +1,62 @@
+"""Terms about the root body of a robot, and the forces on its bodies."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from igx.math import roll_pitch_yaw
+from igx.sim.entities import ArticulationState
+from igx.task.task import Task
+
+
+def root_height(task: Task, robot: str = "robot") -> Tensor:
+    """Height of the root [m]."""
+    live: ArticulationState = task.live(robot)
+    return live.root_pos[:, 2]
+
+
+def root_quat(task: Task, robot: str = "robot") -> Tensor:
+    """Orientation of the root (w, x, y, z), shape `[num_envs, 4]`."""
+    live: ArticulationState = task.live(robot)
+    return live.root_quat
+
+
+def root_lin_vel_b(task: Task, robot: str = "robot") -> Tensor:
+    """Velocity of the root in its own frame [m/s], shape `[num_envs, 3]`."""
+    live: ArticulationState = task.live(robot)
+    return live.root_lin_vel_b
+
+
+def root_ang_vel_b(task: Task, robot: str = "robot") -> Tensor:
+    """Angular velocity of the root in its own frame [rad/s], shape `[num_envs, 3]`."""
+    live: ArticulationState = task.live(robot)
+    return live.root_ang_vel_b
+
+
+def root_yaw_roll(task: Task, robot: str = "robot") -> Tensor:
+    """Yaw, then roll of the root, each in [0, 2 pi) [rad], shape `[num_envs, 2]`.
+
+    The range is that of IsaacGymEnvs' locomotion tasks (spec of the ant, columns 7 and 8).
+    """
+    live: ArticulationState = task.live(robot)
+    roll, _, yaw = roll_pitch_yaw(live.root_quat)
+    return torch.stack([yaw, roll], dim=-1).remainder(2.0 * math.pi)
+
+
+def projected_gravity(task: Task, robot: str = "robot") -> Tensor:
+    """Direction of gravity in the root's frame, shape `[num_envs, 3]`; (0, 0, -1) when upright."""
+    live: ArticulationState = task.live(robot)
+    w, x, y, z = live.root_quat.unbind(-1)
+    return -torch.stack([2.0 * (x * z - w * y), 2.0 * (y * z + w * x), 1.0 - 2.0 * (x * x + y * y)], dim=-1)
+
+
+def wrench(task: Task, robot: str = "robot") -> Tensor:
+    """Contact force [N] and torque [N·m] on each wrench body, in its frame, shape `[num_envs, 6 * bodies]`."""
+    live: ArticulationState = task.live(robot)
+    return live.wrench
+
+
+def root_below(task: Task, height: float, robot: str = "robot") -> Tensor:
+    """Whether the root is lower than `height` [m]."""
+    return root_height(task, robot) < height

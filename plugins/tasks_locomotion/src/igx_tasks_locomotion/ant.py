@@ -1,0 +1,103 @@
+"""Ant: run towards a far target without falling over."""
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from igx import Articulation, JointEffort, Task, TaskConfig, observation, on_reset, remembered, reward, termination, terms
+from igx.math import cos_between, rotate
+
+
+class AntConfig(TaskConfig):
+    """Settings of the ant."""
+
+    target: tuple[float, float] = Field((1000.0, 0.0), description="Where to run, in the ground plane [m].")
+    fall_height: float = Field(0.31, gt=0, description="Torso height that ends the episode [m].")
+    death_cost: float = Field(-2.0, le=0, description="Reward of the step in which the ant falls.")
+
+
+class Ant(Task):
+    """Run towards `target`; the episode ends when the torso drops below `fall_height`.
+
+    As in IsaacGymEnvs 1.5.1, except that the angle to the target is measured in the ground plane; there it is taken
+    from the target's height, which makes it minus the yaw wherever the target is.
+    """
+
+    config: AntConfig
+    robot = Articulation("ant", spawn_height=0.44, wrench_bodies=".*_foot")
+    effort = JointEffort(robot, scale=15.0)
+
+    def setup(self) -> None:
+        self.target = self.tensor(self.config.target)
+        self.forward, self.up = self.tensor((1.0, 0.0, 0.0)), self.tensor((0.0, 0.0, 1.0))
+
+    def to_target(self) -> Tensor:
+        return self.target - self.robot.root_pos[:, :2]
+
+    @remembered
+    def distance(self) -> Tensor:
+        """Distance to the target in the ground plane [m]."""
+        return self.to_target().norm(dim=-1)
+
+    # What the policy sees, in this order.
+    height = observation(terms.root_height)
+    lin_vel = observation(terms.root_lin_vel_b)
+    ang_vel = observation(terms.root_ang_vel_b)
+    yaw_roll = observation(terms.root_yaw_roll)
+
+    @observation
+    def target_angle(self) -> Tensor:
+        """Direction of the target less the yaw [rad]."""
+        x, y = self.to_target().unbind(-1)
+        return torch.atan2(y, x) - self.yaw_roll()[:, 0]
+
+    @observation
+    def upright(self) -> Tensor:
+        """Cosine of the tilt."""
+        return rotate(self.robot.root_quat, self.up)[:, 2]
+
+    @observation
+    def heading(self) -> Tensor:
+        """Cosine between where the torso faces and where the target is."""
+        return cos_between(rotate(self.robot.root_quat, self.forward)[:, :2], self.to_target())
+
+    joint_pos = observation(terms.joint_pos_scaled)
+    joint_vel = observation(terms.joint_vel, scale=0.2)
+    foot_wrench = observation(terms.wrench, scale=0.1)
+    last_action = observation(terms.last_action)
+
+    # What it is paid for. Costs are positive quantities with negative weights.
+    alive = reward(terms.alive, weight=0.5)
+    action_cost = reward(terms.action_l2, weight=-0.005)
+    energy = reward(terms.action_power, weight=-0.05, scale=0.2)
+    at_limit = reward(terms.joints_at_limit, weight=-0.1, threshold=0.99)
+
+    @reward(weight=1.0)
+    def progress(self) -> Tensor:
+        """Speed towards the target [m/s]."""
+        return (self.distance.previous - self.distance()) / self.step_dt
+
+    @reward(weight=0.1)
+    def standing(self) -> Tensor:
+        """Whether the torso is level."""
+        return (self.upright() > 0.93).float()
+
+    @reward(weight=0.5)
+    def on_course(self) -> Tensor:
+        """Whether the torso faces the target; in part where it does in part."""
+        return (self.heading() / 0.8).clamp(max=1.0)
+
+    def total_reward(self, weighted: Tensor) -> Tensor:
+        return torch.where(self.terminated, self.config.death_cost, weighted.sum(-1))
+
+    # When it ends, and how it starts again.
+    @termination
+    def fallen(self) -> Tensor:
+        """The torso is too low."""
+        return self.robot.root_pos[:, 2] < self.config.fall_height
+
+    @on_reset
+    def scatter_joints(self) -> None:
+        """Start in the default pose, joints a little off and moving."""
+        pos = self.robot.default_joint_pos + self.uniform(-0.2, 0.2, self.robot.num_joints)
+        self.robot.set_joints(pos=pos, vel=self.uniform(-0.1, 0.1, self.robot.num_joints))
