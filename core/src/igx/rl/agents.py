@@ -1,0 +1,110 @@
+"""Learning algorithms as igx sets them up on rl_games; `AgentSpec.target` names a subclass of `Agent`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from igx.config.run_config import RunConfig
+from igx.env.vec_env import VecEnv
+from igx.errors import CheckpointError, ConfigError
+from igx.rl import rl_games
+from igx.rl.checkpoints import State, refuse_mismatch
+from igx.rl.ppo import Ppo
+from igx.rl.ppo_config import PpoConfig
+from igx.rl.rl_games import PpoPlayerContinuous, Runner
+from igx.rl.stock_ppo import StockPpo
+
+
+class Agent:
+    """How one algorithm is set up: what rl_games is told, what is registered there, what a checkpoint must hold.
+
+    An algorithm of another package subclasses this. It adds its builders in `register`, makes its parameters of the
+    run's config in `params` (the parts of `igx.rl.rl_games` help), and declares its own config section in its
+    `AgentSpec`. The algorithm itself is what rl_games takes for one: `train()` runs it, `get_full_state_weights()` is
+    its checkpoint, and `algo_observer.after_print_stats(frame, epoch, time)` is called at the end of each epoch.
+    """
+
+    algo_name: str
+    """The name of algorithm and player in rl_games' factories."""
+
+    def register(self, runner: Runner) -> None:
+        """Add the builders of algorithm and player to the runner's factories, and models to rl_games' registries."""
+        raise NotImplementedError
+
+    def params(self, config: RunConfig, env: VecEnv) -> rl_games.Params:
+        """Make rl_games' parameters of a run's config.
+
+        Raises:
+            ConfigError: the settings and the environment don't go together.
+        """
+        raise NotImplementedError
+
+    def start_from(self, algo: Any, state: State, *, path: Path) -> None:
+        """Take the networks and normalisers out of a checkpoint, and nothing else, before a new run.
+
+        Raises:
+            CheckpointError: `state`, read from `path`, is of another network.
+        """
+        refuse_mismatch(path, _network(state, "model", path=path), algo.model.state_dict())
+        if getattr(algo, "has_central_value", False):
+            central = algo.central_value_net
+            found = _network(state, "assymetric_vf_nets", path=path)
+            refuse_mismatch(path, found, central.state_dict())
+            central.load_state_dict(found)
+        algo.set_weights(state)
+
+    def take_policy(self, player: Any, state: State, *, path: Path) -> None:
+        """Take the policy out of a checkpoint into a player.
+
+        Raises:
+            CheckpointError: `state`, read from `path`, is of another network.
+        """
+        refuse_mismatch(path, _network(state, "model", path=path), player.model.state_dict())
+        player.set_weights(state)
+
+
+class PpoAgent(Agent):
+    """igx's PPO."""
+
+    algo_name = "igx_ppo"
+
+    def register(self, runner: Runner) -> None:
+        """Add our agent, and rl_games' player, which suits it."""
+        runner.algo_factory.register_builder(self.algo_name, Ppo)
+        runner.player_factory.register_builder(self.algo_name, PpoPlayerContinuous)
+
+    def params(self, config: RunConfig, env: VecEnv) -> rl_games.Params:
+        """See `igx.rl.rl_games.params`."""
+        return rl_games.params(config, env, algo=self.algo_name)
+
+
+class StockPpoAgent(Agent):
+    """rl_games' PPO as it is; `ppo.normalizer_updates` has no effect on it, it updates in every mini-epoch."""
+
+    algo_name = "igx_stock_ppo"
+
+    def register(self, runner: Runner) -> None:
+        """Add rl_games' agent and player."""
+        runner.algo_factory.register_builder(self.algo_name, StockPpo)
+        runner.player_factory.register_builder(self.algo_name, PpoPlayerContinuous)
+
+    def params(self, config: RunConfig, env: VecEnv) -> rl_games.Params:
+        """See `igx.rl.rl_games.params`.
+
+        Raises:
+            ConfigError: also if the settings ask for what only igx's PPO does.
+        """
+        if isinstance(config.agent, PpoConfig) and config.agent.bootstrap == "terminal":
+            raise ConfigError(
+                "ppo.bootstrap is terminal, which rl_games' PPO cannot do; say --agent ppo, or ppo.bootstrap=previous."
+            )
+        return rl_games.params(config, env, algo=self.algo_name)
+
+
+def _network(state: State, key: str, *, path: Path) -> Mapping[str, Tensor]:
+    if key not in state:
+        what = "policy" if key == "model" else "central value network"
+        raise CheckpointError(f"{path} holds no {what}; it has {', '.join(sorted(state)) or 'nothing'}.")
+    return state[key]

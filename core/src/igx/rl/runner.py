@@ -1,0 +1,134 @@
+"""Trains: from composed settings to a run folder with a policy in it."""
+
+import signal
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from igx.config.compose import Composed
+from igx.env import VecEnv, make_env
+from igx.errors import IgxError, RunError
+from igx.plugins import Plugins
+from igx.rl import checkpoints
+from igx.rl.policy import make_agent
+from igx.rl.rl_games import create_algo
+from igx.rl.run_folder import RunFolder
+from igx.rl.stopping import Stopped, StopSignals
+from igx.rl.supervisor import Display, Supervisor
+from igx.rl.trackers import JsonLines, Run, Tracker
+
+EnvMaker = Callable[..., VecEnv]
+"""Makes environments of `(config, plugins=...)`, as `igx.env.make_env` does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainResult:
+    """How a run went.
+
+    Attributes:
+        folder: where everything is.
+        outcome: "finished" (`run.max_epochs`, `run.max_frames` or `run.score_to_win` was reached) or "interrupted".
+        signal: what interrupted it.
+        epochs, frames, seconds: how much was trained.
+        best_return: mean return of `nn/best.pth`; None if there is no such file.
+    """
+
+    folder: RunFolder
+    outcome: str
+    signal: signal.Signals | None
+    epochs: int
+    frames: int
+    seconds: float
+    best_return: float | None
+
+
+def train(composed: Composed, *, plugins: Plugins, display: Display, make_env: EnvMaker = make_env) -> TrainResult:
+    """Train a policy until the run's end; SIGINT and SIGTERM end it well after the current epoch.
+
+    Args:
+        composed: the settings.
+        plugins: where agent, network, trackers and observers come from.
+        display: shows how it goes.
+        make_env: makes the environments.
+
+    Raises:
+        IgxError: something asked for can't be had; nothing is left behind.
+        RunFailure: the disk is full, or the policy diverged; the checkpoints written before are there.
+    """
+    config = composed.config
+    agent = make_agent(config, plugins)
+    tracker_classes = [_tracker_class(name, plugins) for name in config.run.track]
+    start = config.run.checkpoint
+    state = checkpoints.load(start, device=config.sim.device) if start is not None else None
+    folder = RunFolder.create(config)
+    run = Run(folder.path, config)
+    with _discarded_if_this_fails(folder):
+        display.begin(run)
+        env = make_env(config, plugins=plugins)
+    with _closed(env), StopSignals() as signals:
+        with _discarded_if_this_fails(folder):
+            trackers: list[Tracker] = [JsonLines(run), *(tracker(run) for tracker in tracker_classes)]
+            supervisor = Supervisor(run, env=env, trackers=trackers, plugins=plugins, display=display, signals=signals)
+            algo = create_algo(agent, config, env, folder=folder.path, observer=supervisor, writer=supervisor.scalars)
+            if start is not None and state is not None:
+                agent.start_from(algo, state, path=start)
+        plugins.notify("igx_run_started", run=run)
+        return _run(supervisor, display=display, signals=signals)
+
+
+def _run(supervisor: Supervisor, *, display: Display, signals: StopSignals) -> TrainResult:
+    """Train, save, and say how it went."""
+    outcome = "failed"
+    try:
+        try:
+            supervisor.algo.train()
+        except Stopped:
+            pass
+        finally:
+            display.end()
+        supervisor.save_last()
+        outcome = "finished" if signals.received is None else "interrupted"
+    except KeyboardInterrupt:
+        outcome = "interrupted"
+        raise
+    except IgxError:
+        raise
+    except Exception:
+        supervisor.save_last()  # whatever broke, the policy is that of the last update
+        raise
+    finally:
+        supervisor.close(outcome)
+    return TrainResult(
+        folder=supervisor.folder,
+        outcome=outcome,
+        signal=signals.received,
+        epochs=supervisor.epochs,
+        frames=supervisor.frames,
+        seconds=supervisor.time,
+        best_return=supervisor.best_return,
+    )
+
+
+def _tracker_class(name: str, plugins: Plugins) -> type[Tracker]:
+    tracker: object = plugins.trackers.get(name).load()
+    if not (isinstance(tracker, type) and issubclass(tracker, Tracker)):
+        raise RunError(f"Tracker {name!r} leads to {tracker!r}, which is no subclass of igx.rl.trackers.Tracker.")
+    return tracker
+
+
+@contextmanager
+def _discarded_if_this_fails(folder: RunFolder) -> Generator[None]:
+    """Leave no folder of a run that never began."""
+    try:
+        yield
+    except BaseException:
+        folder.discard()
+        raise
+
+
+@contextmanager
+def _closed(env: VecEnv) -> Generator[None]:
+    try:
+        yield
+    finally:
+        env.close()

@@ -1,0 +1,192 @@
+"""Watches an algorithm train: collects its numbers, saves its policy, tells who listens, and ends it when asked."""
+
+import logging
+import math
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from igx.env.vec_env import VecEnv
+from igx.errors import IgxError, RunFailure
+from igx.plugins import Plugins
+from igx.plugins.isolation import Failure, attempt
+from igx.rl import checkpoints
+from igx.rl.metrics import EpisodeMeans, Metrics, Scalars, first_not_finite
+from igx.rl.rl_games import AlgoObserver
+from igx.rl.run_folder import RunFolder
+from igx.rl.stopping import Stopped, StopSignals
+from igx.rl.trackers import Run, Tracker
+
+logger = logging.getLogger(__name__)
+
+_JUDGED = ("loss/", "kl", "return")  # what tells that a policy has diverged
+_LOUDER = 10  # times as many unstable environments as last warned of are worth another warning
+
+
+class Display(Protocol):
+    """Shows a person how a run goes."""
+
+    def begin(self, run: Run) -> None:
+        """The run has a folder; its environments are about to be built."""
+        ...
+
+    def epoch(self, metrics: Mapping[str, float]) -> None:
+        """An epoch has ended; see `igx.rl.metrics.Metrics`."""
+        ...
+
+    def end(self) -> None:
+        """No more epochs come."""
+        ...
+
+
+class Supervisor(AlgoObserver):
+    """rl_games calls it at the end of every epoch of any algorithm; what a run does beside training happens there.
+
+    Args:
+        run: the run.
+        env: its environments.
+        trackers: who records metrics; one that fails is reported and left out.
+        plugins: whose observers are told.
+        display: who shows them.
+        signals: who knows whether the run should end.
+    """
+
+    algo: Any  # rl_games' algorithms share no typed base
+
+    def __init__(
+        self,
+        run: Run,
+        *,
+        env: VecEnv,
+        trackers: list[Tracker],
+        plugins: Plugins,
+        display: Display,
+        signals: StopSignals,
+    ) -> None:
+        self.run, self.settings = run, run.config.run
+        self.folder = RunFolder(run.folder)
+        self.scalars = Scalars()
+        self.best_return: float | None = None
+        self.epochs, self.frames, self.time = 0, 0, 0.0
+        self._env, self._trackers, self._plugins = env, trackers, plugins
+        self._display, self._signals = display, signals
+        self._episodes = EpisodeMeans(self.settings.games_to_track)
+        self._warned_unstable = 0.0
+        self._warned_overflows: set[str] = set()
+
+    def after_init(self, algo: Any) -> None:
+        """Remember the algorithm; rl_games calls this when it is built."""
+        self.algo = algo
+
+    def after_print_stats(self, frame: int, epoch_num: int, total_time: float) -> None:
+        """An epoch has ended.
+
+        Raises:
+            RunFailure: the policy diverged, or the disk is full.
+            Stopped: the run has reached its aim, or was told to end.
+        """
+        self.epochs, self.frames, self.time = epoch_num, int(self.algo.frame), total_time
+        metrics = self._collect()
+        self._refuse_divergence(metrics)
+        self._keep_checkpoints(metrics)
+        self._publish(metrics)
+        self._warn(metrics)
+        self._stop_if_due(metrics)
+
+    def save_last(self) -> None:
+        """Write the policy as it is now to `nn/last.pth`.
+
+        Raises:
+            RunFailure: it diverged, or the disk is full.
+        """
+        self._save(self.folder.last)
+
+    def close(self, outcome: str) -> None:
+        """Tell everybody that the run has ended."""
+        for tracker in tuple(self._trackers):
+            self._ask(tracker, partial(tracker.close, outcome))
+        self._plugins.notify("igx_run_ended", run=self.run, outcome=outcome)
+
+    def _collect(self) -> Metrics:
+        of_epoch = self._env.episode_metrics()
+        self._episodes.add(of_epoch)
+        counts = {name: of_epoch[name] for name in ("episodes", "unstable") if name in of_epoch}
+        basics: Metrics = {"epoch": self.epochs, "frames": self.frames, "time": self.time}
+        return {**basics, **self.scalars.drain(), **self._returns(), **counts, **self._episodes.means()}
+
+    def _returns(self) -> Metrics:
+        algo = self.algo
+        if algo.game_rewards.current_size == 0:
+            return {}
+        return {
+            "return": float(algo.game_rewards.get_mean()[0]),
+            "shaped_return": float(algo.game_shaped_rewards.get_mean()[0]),
+            "length": float(algo.game_lengths.get_mean()),
+        }
+
+    def _refuse_divergence(self, metrics: Metrics) -> None:
+        broken = first_not_finite(metrics, among=_JUDGED)
+        if broken is not None:
+            raise self._diverged(f"{broken} is {metrics[broken]}")
+
+    def _diverged(self, what: str) -> RunFailure:
+        kept = [path for path in (self.folder.best, *reversed(self.folder.epochs())) if path.exists()]
+        good = f"the last good checkpoint is {kept[0]}" if kept else "there is no good checkpoint yet"
+        return RunFailure(
+            f"Training diverged in epoch {self.epochs}: {what}; {good}. "
+            f"A lower {self.run.config.agent_section}.lr may help."
+        )
+
+    def _keep_checkpoints(self, metrics: Metrics) -> None:
+        settings = self.settings
+        reached = metrics.get("return", -math.inf)
+        if self.epochs >= settings.save_best_after and reached > float(self.algo.last_mean_rewards):
+            self.algo.last_mean_rewards = self.best_return = reached
+            self._save(self.folder.best)
+        if settings.save_every and self.epochs % settings.save_every == 0:
+            self._save(self.folder.epoch(self.epochs))
+            self._prune()
+
+    def _prune(self) -> None:
+        if self.settings.keep_checkpoints is not None:
+            for path in self.folder.epochs()[: -self.settings.keep_checkpoints]:
+                path.unlink(missing_ok=True)
+
+    def _save(self, path: Path) -> None:
+        state = self.algo.get_full_state_weights()
+        if not checkpoints.is_finite(state):
+            raise self._diverged("its weights are not finite")
+        checkpoints.save(path, state)
+
+    def _publish(self, metrics: Metrics) -> None:
+        for tracker in tuple(self._trackers):
+            self._ask(tracker, partial(tracker.log, metrics))
+        self._plugins.notify("igx_epoch_ended", run=self.run, metrics=metrics)
+        self._display.epoch(metrics)
+
+    def _ask(self, tracker: Tracker, action: partial[None]) -> None:
+        failure = attempt(action)
+        if not isinstance(failure, Failure):
+            return
+        if isinstance(failure.error, IgxError):
+            raise failure.error
+        self._trackers.remove(tracker)
+        logger.warning("%s failed (%s); it gets no more metrics", type(tracker).__name__, failure.reason)
+
+    def _warn(self, metrics: Metrics) -> None:
+        unstable = metrics.get("unstable", 0.0)
+        if unstable > _LOUDER * self._warned_unstable:
+            self._warned_unstable = unstable
+            logger.warning("epoch %d: %d environments became unstable and were started again", self.epochs, unstable)
+        for setting, count in self._env.overflows().items():
+            if setting not in self._warned_overflows:
+                self._warned_overflows.add(setting)
+                logger.warning("epoch %d: %s is too small in %d environments; raise it", self.epochs, setting, count)
+
+    def _stop_if_due(self, metrics: Metrics) -> None:
+        if self._signals.received is not None:
+            raise Stopped(self._signals.received.name)
+        aim = self.settings.score_to_win
+        if aim is not None and metrics.get("return", -math.inf) > aim:
+            raise Stopped("score_to_win")

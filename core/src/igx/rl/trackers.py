@@ -1,0 +1,110 @@
+"""Where a run's metrics are recorded: TensorBoard, a file of JSON lines, and what plugins add by `igx_trackers`."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from igx.config.run_config import RunConfig
+from igx.errors import RunFailure
+from igx.rl.metrics import NAMES
+
+
+@dataclass(frozen=True)
+class Run:
+    """The run that trackers and observers watch.
+
+    Attributes:
+        folder: where it writes; see `igx.rl.run_folder.RunFolder`.
+        config: its settings.
+    """
+
+    folder: Path
+    config: RunConfig
+
+
+class Tracker:
+    """Records the metrics of one run somewhere; a plugin's tracker subclasses this.
+
+    Args:
+        run: the run; its folder exists.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def log(self, metrics: Mapping[str, float]) -> None:
+        """Record one epoch; see `igx.rl.metrics.Metrics`. A number may be infinite or not a number."""
+        raise NotImplementedError
+
+    def close(self, outcome: str) -> None:
+        """The run has ended: "finished", "interrupted" or "failed"."""
+
+
+class JsonLines(Tracker):
+    """Writes `metrics.jsonl`: one object an epoch, there to be read at once; `null` where a number is not finite."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run)
+        self._path = run.folder / "metrics.jsonl"
+        self._file = self._path.open("a", encoding="utf-8")
+
+    def log(self, metrics: Mapping[str, float]) -> None:
+        """Write one line.
+
+        Raises:
+            RunFailure: the disk is full, or gone.
+        """
+        values = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
+        try:
+            self._file.write(json.dumps(values) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise RunFailure(f"{self._path} cannot be written: {error.strerror or error}.") from error
+
+    def close(self, outcome: str) -> None:
+        """Close the file."""
+        try:
+            self._file.close()
+        except OSError:  # the disk is full; the line that didn't fit has been reported
+            return
+
+
+class TensorBoardTracker(Tracker):
+    """Writes `summaries/` under rl_games' tags, so that its users find what they know; ours where it has none."""
+
+    _BY_THREE_AXES: ClassVar[Mapping[str, str]] = {
+        "return": "rewards",
+        "shaped_return": "shaped_rewards",
+        "length": "episode_lengths",
+    }
+    _TAGS: ClassVar[Mapping[str, str]] = {ours: theirs for theirs, ours in NAMES.items()}
+    _AXES = ("epoch", "frames", "time")
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run)
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(run.folder / "summaries"))
+
+    def log(self, metrics: Mapping[str, float]) -> None:
+        """Write one point of each curve over frames, the returns' over epochs and seconds as well."""
+        frames = int(metrics["frames"])
+        for name, value in metrics.items():
+            if name in self._BY_THREE_AXES:
+                self._log_by_three_axes(self._BY_THREE_AXES[name], value, metrics)
+            elif name not in self._AXES:
+                self._writer.add_scalar(self._TAGS.get(name, name), value, frames)
+        self._writer.add_scalar("info/epochs", metrics["epoch"], frames)
+        self._writer.flush()
+
+    def close(self, outcome: str) -> None:
+        """Write what is left."""
+        self._writer.close()
+
+    def _log_by_three_axes(self, tag: str, value: float, metrics: Mapping[str, float]) -> None:
+        self._writer.add_scalar(f"{tag}/step", value, int(metrics["frames"]))
+        self._writer.add_scalar(f"{tag}/iter", value, int(metrics["epoch"]))
+        self._writer.add_scalar(f"{tag}/time", value, metrics["time"])
