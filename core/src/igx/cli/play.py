@@ -1,0 +1,118 @@
+"""`igx play`: lets a trained policy act, without a window, and reports what its episodes came to."""
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from igx.cli import params, render
+from igx.plugins import load_plugins
+
+if TYPE_CHECKING:  # it imports torch
+    from igx.rl.playing import Episodes
+
+
+@click.command("play")
+@click.argument("run_or_checkpoint", type=click.Path(path_type=Path))
+@click.option("--episodes", type=click.IntRange(min=1), default=10, show_default=True, help="Episodes to play.")
+@click.option(
+    "--num-envs", type=click.IntRange(min=1), help="Environments to play them in; by default one for each, up to 1024."
+)
+@click.option(
+    "--device",
+    type=params.Name("device", lambda _: [("cpu", ""), ("cuda", "")]),
+    default="auto",
+    help="Where to simulate: auto, cpu, cuda or cuda:N.",
+)
+@click.option("--seed", type=int, help="Seed of every random number; by default the run's.")
+@click.option("--stochastic", is_flag=True, help="Act by samples instead of by the mean of the policy's distribution.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(
+    *,
+    run_or_checkpoint: Path,
+    episodes: int,
+    num_envs: int | None,
+    device: str,
+    seed: int | None,
+    stochastic: bool,
+    as_json: bool,
+) -> None:
+    """Play a trained policy and report its returns; of a run, the best policy.
+
+    RUN_OR_CHECKPOINT is the folder of a run, or a .pth file in its nn/. The run's config.yaml says which task it is.
+    """
+    from igx.env import make_env
+    from igx.rl.playing import find_checkpoint, play
+    from igx.rl.policy import load_policy
+
+    checkpoint, folder = find_checkpoint(run_or_checkpoint)
+    count = num_envs or min(episodes, _MOST_ENVS)
+    config = _config_of(folder.config_file, num_envs=count, device=device, seed=seed)
+    plugins = load_plugins()
+    env = make_env(config, plugins=plugins)
+    try:
+        policy = load_policy(checkpoint, config, env, deterministic=not stochastic, plugins=plugins)
+        if not as_json:
+            render.text(f"Playing {checkpoint}: {config.run.task} on {config.sim.simulator} ({config.sim.device}).")
+        played = play(env, policy, episodes=episodes)
+    finally:
+        env.close()
+    if as_json:
+        render.document(_as_json(checkpoint, config.run.task, played))
+    else:
+        _print(played)
+
+
+_MOST_ENVS = 1024
+
+
+def _config_of(file: Path, *, num_envs: int, device: str, seed: int | None) -> Any:
+    """The run's own settings, with what playing does otherwise; `Any`: a `RunConfig`."""
+    import torch
+
+    from igx.config.compose import compose
+    from igx.config.overrides import Assignment
+
+    changed = {"sim.num_envs": num_envs, "sim.device": device, "sim.simulator": "auto", "run.seed": seed}
+    flags = [Assignment(path, value, "igx play") for path, value in changed.items() if value is not None]
+    cuda_available = torch.cuda.is_available()
+    return compose(plugins=load_plugins(), config_file=file, overrides=flags, cuda_available=cuda_available).config
+
+
+def _as_json(checkpoint: Path, task: str, played: "Episodes") -> dict[str, Any]:
+    return {
+        "checkpoint": str(checkpoint),
+        "task": task,
+        "episodes": len(played.returns),
+        "return": _summary(played.returns),
+        "length": _summary(played.lengths),
+        "terms": played.terms,
+        "unstable": played.unstable,
+        "returns": list(played.returns),
+        "lengths": list(played.lengths),
+    }
+
+
+def _summary(values: Sequence[float]) -> dict[str, float]:
+    return {
+        "mean": statistics.fmean(values),
+        "std": statistics.pstdev(values),
+        "min": min(values),
+        "max": max(values),
+    }
+
+
+def _print(played: "Episodes") -> None:
+    rows = [("return", _spread(played.returns)), ("length", _spread(played.lengths))]
+    rows += [(name.partition("/")[2], f"{mean:,.2f}") for name, mean in played.terms.items()]
+    if played.unstable:
+        rows.append(("unstable", f"{played.unstable:,} times"))
+    render.text(f"{len(played.returns)} episodes:")
+    render.fields(rows)
+
+
+def _spread(values: Sequence[float]) -> str:
+    found = _summary(values)
+    return f"{found['mean']:,.2f} ± {found['std']:,.2f} (from {found['min']:,.2f} to {found['max']:,.2f})"
