@@ -2,6 +2,10 @@
 
 import pytest
 
+from igx.sim.offscreen import choose_renderer
+
+choose_renderer()
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the `gpu` tests as skipped on a machine without CUDA."""

@@ -35,7 +35,9 @@ from igx.sim.buffers import probe_buffers
 @click.option("--rounds", default=5, show_default=True, help="Measurements of each.")
 @click.option("--torch-threads", default=0, help="CPU threads of torch; 0 leaves its default.")
 @click.option("-o", "--override", multiple=True, help="Setting, e.g. sim.solver_iterations=10.")
-def main(*, task: str, num_envs: int, device: str, steps: int, rounds: int, torch_threads: int, override: tuple[str, ...]) -> None:
+def main(
+    *, task: str, num_envs: int, device: str, steps: int, rounds: int, torch_threads: int, override: tuple[str, ...]
+) -> None:
     """Time TASK's physics alone and its environment step."""
     if torch_threads:
         torch.set_num_threads(torch_threads)
@@ -60,7 +62,9 @@ def _report(env: VecEnv, task: str, seconds: dict[str, float]) -> dict[str, Any]
     return {
         "task": task,
         "num_envs": env.num_envs,
-        "device": torch.cuda.get_device_name(env.device) if is_cuda else f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "device": torch.cuda.get_device_name(env.device)
+        if is_cuda
+        else f"{platform.machine()}, {torch.get_num_threads()} threads",
         "simulator": env.simulator.name,
         "decimation": env.simulator.decimation,
         "physics_dt": option.timestep,
@@ -128,8 +132,7 @@ def _bare_cuda(env: VecEnv, actions: Tensor) -> Callable[[int], None]:
         wp.to_torch(getattr(data, name)).copy_(env.simulator.field(name))
 
     def substeps() -> None:
-        stream = wp.stream_from_torch(torch.cuda.current_stream(env.device))
-        with wp.ScopedStream(stream, sync_enter=False):
+        with env.simulator.launching():
             for _ in range(env.simulator.decimation):
                 mjw.step(engine, data)
 

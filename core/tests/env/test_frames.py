@@ -24,7 +24,9 @@ def pictures() -> list[np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]]:
     return shown
 
 
-def test_a_picture_shows_more_than_the_sky(pictures: list[np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]]) -> None:
+def test_a_picture_shows_more_than_the_sky(
+    pictures: list[np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]],
+) -> None:
     assert pictures[0].shape == (120, 160, 3)
     assert len(np.unique(pictures[0].reshape(-1, 3), axis=0)) > 50
 

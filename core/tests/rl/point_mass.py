@@ -13,7 +13,8 @@ from igx.config.base import TaskConfig
 from igx.config.run_config import RunConfig, run_config_type
 from igx.rl.ppo_config import PpoConfig
 
-REACH = 3.0  # farther away an episode ends [m]
+START = 2.0  # an episode starts within this square [m]
+REACH = 4.0  # farther away it ends [m]
 STEP_DT = 0.1
 
 
@@ -87,7 +88,7 @@ class PointMass:
         self._running.masked_fill_(done, 0.0)
 
     def _restart(self, mask: Tensor) -> None:
-        start = 2.0 * torch.rand(self.num_envs, 2, generator=self.generator, device=self.device) - 1.0
+        start = START * (2.0 * torch.rand(self.num_envs, 2, generator=self.generator, device=self.device) - 1.0)
         self.pos.copy_(torch.where(mask[:, None], start, self.pos))
         self.vel.masked_fill_(mask[:, None], 0.0)
         self.episode_step.masked_fill_(mask, 0)

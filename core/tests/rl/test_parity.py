@@ -16,7 +16,7 @@ from igx.rl.rl_games import AlgoObserver, create_algo
 
 UNCORRECTED = {"normalizer_updates": "every", "bootstrap": "previous"}
 
-VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "mlp": {},
     "separate networks": {"network": {"separate": True}},
     "d2rl": {"network": {"units": [16, 16], "d2rl": True, "normalization": "layer_norm"}},
@@ -120,7 +120,7 @@ def test_advantages_are_the_same_bits(tmp_path: Path) -> None:
 
 
 def test_the_value_that_ends_a_rollout_leaves_a_recurrent_central_value_alone(tmp_path: Path) -> None:
-    settings = {"task": {"critic": True}, "ppo": {"central_value": {"network": {"rnn": {"units": 8}}}}}
+    settings: dict[str, Any] = {"task": {"critic": True}, "ppo": {"central_value": {"network": {"rnn": {"units": 8}}}}}
     algo = build(PpoAgent(), tmp_path, **settings)
     algo.init_tensors()
     algo.obs = algo.env_reset()
@@ -134,7 +134,7 @@ def test_the_value_that_ends_a_rollout_leaves_a_recurrent_central_value_alone(tm
 @pytest.mark.filterwarnings("ignore:numpy.core is deprecated:DeprecationWarning")  # rl_games looks there at every load
 @pytest.mark.parametrize("variant", ["mlp", "lstm", "central value"])
 def test_rl_games_goes_on_from_our_checkpoint_as_from_its_own(variant: str, tmp_path: Path) -> None:
-    settings = VARIANTS[variant]
+    settings: dict[str, Any] = VARIANTS[variant]
     ours = train(PpoAgent(), tmp_path / "ours", epochs=2, **settings)
     theirs = train(StockPpoAgent(), tmp_path / "theirs", epochs=2, **settings)
     ours.save(str(tmp_path / "ours"))

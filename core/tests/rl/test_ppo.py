@@ -1,6 +1,6 @@
 """What our PPO does otherwise than rl_games'."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from igx.rl.metrics import Scalars
 from igx.rl.ppo import Ppo
 from igx.rl.rl_games import AlgoObserver, create_algo
 
-RECURRENT = {"network": {"rnn": {"units": 8}}}
+RECURRENT: dict[str, Any] = {"network": {"rnn": {"units": 8}}}
 CENTRAL = {
     "task": {"critic": True},
     "ppo": {"central_value": {"lr_schedule": "linear", "network": {"rnn": {"units": 8}}}},
@@ -64,6 +64,16 @@ def test_a_restored_agent_goes_on_as_if_it_had_never_stopped(settings: dict[str,
     assert all(torch.equal(value, weights(again)[name]) for name, value in weights(whole).items())
     assert (again.frame, again.last_lr, again.epoch_num) == (whole.frame, whole.last_lr, 6)
     assert again.game_rewards.get_mean() == whole.game_rewards.get_mean()
+
+
+def test_without_the_environments_a_restored_agent_goes_on_with_new_episodes(tmp_path: Path) -> None:
+    algo = train(tmp_path / "one", **RECURRENT)
+    state = algo.get_full_state_weights()
+    again = build(tmp_path / "two", **RECURRENT, run={"max_epochs": 4})
+    again.set_full_state_weights({name: state[name] for name in state if name not in {"env_state", "igx_rollout"}})
+    assert again.vec_env.env.pos.abs().sum() == 0
+    again.train()
+    assert (again.epoch_num, again.total_time > algo.total_time) == (4, True)
 
 
 def test_the_best_return_survives_a_restart(tmp_path: Path) -> None:
@@ -117,7 +127,7 @@ def test_a_cut_off_episode_is_continued_by_the_value_of_its_true_last_observatio
 
 
 @contextmanager
-def no_waiting_for_the_device() -> Iterator[None]:
+def no_waiting_for_the_device() -> Generator[None]:
     """Fail on what makes the host wait for a device, or depends on the values in it."""
     refused = {"_local_scalar_dense", "nonzero", "masked_select", "item"}
 

@@ -90,10 +90,11 @@ def test_rl_games_own_ppo_refuses_a_terminal_bootstrap() -> None:
 
 def test_rl_games_sees_terminated_and_truncated_as_one_and_truncated_as_time_outs() -> None:
     config = point_mass_config(settings={"task": {"episode_steps": 2, "critic": True}})
-    env = RlGamesEnv(point_mass.make(config))
+    points = point_mass.make(config)
+    env = RlGamesEnv(points)
     assert set(env.reset()) == {"obs", "states"}
     env.step(torch.zeros(16, 2))
-    env.env.pos[0] = 10.0
+    points.pos[0] = 10.0
     obs, _, dones, infos = env.step(torch.zeros(16, 2))
     assert dones.all()
     assert infos["time_outs"].tolist() == [False] + [True] * 15

@@ -1,4 +1,4 @@
-"""`igx check`: does a task keep the rules of the step?"""
+"""`igx check`: whether a task keeps the rules of the step."""
 
 import click
 

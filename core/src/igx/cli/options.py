@@ -22,7 +22,7 @@ class _Flag:
 
     option: str
     path: str
-    type: click.ParamType[Any]
+    type: "click.ParamType[Any]"
     is_text: bool = True
 
     @property

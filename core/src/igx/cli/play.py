@@ -9,16 +9,26 @@ import click
 
 from igx.cli import params, render
 from igx.plugins import load_plugins
+from igx.sim.offscreen import choose_renderer
 
 if TYPE_CHECKING:  # it imports torch
+    from igx.config.run_config import RunConfig
+    from igx.env import VecEnv
     from igx.rl.playing import Episodes
+    from igx.rl.policy import Policy
+
+
+_MOST_ENVS = 1024
+_SIZE = (640, 480)
 
 
 @click.command("play")
 @click.argument("run_or_checkpoint", type=click.Path(path_type=Path))
 @click.option("--episodes", type=click.IntRange(min=1), default=10, show_default=True, help="Episodes to play.")
 @click.option(
-    "--num-envs", type=click.IntRange(min=1), help="Environments to play them in; by default one for each, up to 1024."
+    "--num-envs",
+    type=click.IntRange(min=1),
+    help=f"Environments to play them in; by default one for each, up to {_MOST_ENVS}.",
 )
 @click.option(
     "--device",
@@ -26,8 +36,9 @@ if TYPE_CHECKING:  # it imports torch
     default="auto",
     help="Where to simulate: auto, cpu, cuda or cuda:N.",
 )
-@click.option("--seed", type=int, help="Seed of every random number; by default the run's.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of every random number; by default the run's.")
 @click.option("--stochastic", is_flag=True, help="Act by samples instead of by the mean of the policy's distribution.")
+@click.option("--frames", type=click.Path(path_type=Path), help="Also write a picture of every step of one episode.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     *,
@@ -37,12 +48,15 @@ def command(
     device: str,
     seed: int | None,
     stochastic: bool,
+    frames: Path | None,
     as_json: bool,
 ) -> None:
     """Play a trained policy and report its returns; of a run, the best policy.
 
     RUN_OR_CHECKPOINT is the folder of a run, or a .pth file in its nn/. The run's config.yaml says which task it is.
     """
+    if frames:
+        choose_renderer()
     from igx.env import make_env
     from igx.rl.playing import find_checkpoint, play
     from igx.rl.policy import load_policy
@@ -50,26 +64,23 @@ def command(
     checkpoint, folder = find_checkpoint(run_or_checkpoint)
     count = num_envs or min(episodes, _MOST_ENVS)
     config = _config_of(folder.config_file, num_envs=count, device=device, seed=seed)
-    plugins = load_plugins()
-    env = make_env(config, plugins=plugins)
+    env = make_env(config, plugins=load_plugins())
     try:
-        policy = load_policy(checkpoint, config, env, deterministic=not stochastic, plugins=plugins)
+        policy = load_policy(checkpoint, config, env, deterministic=not stochastic, plugins=load_plugins())
         if not as_json:
             render.text(f"Playing {checkpoint}: {config.run.task} on {config.sim.simulator} ({config.sim.device}).")
+        written = _write_frames(env, policy, frames) if frames else []
         played = play(env, policy, episodes=episodes)
     finally:
         env.close()
     if as_json:
         render.document(_as_json(checkpoint, config.run.task, played))
     else:
-        _print(played)
+        _print(played, frames=written)
 
 
-_MOST_ENVS = 1024
-
-
-def _config_of(file: Path, *, num_envs: int, device: str, seed: int | None) -> Any:
-    """The run's own settings, with what playing does otherwise; `Any`: a `RunConfig`."""
+def _config_of(file: Path, *, num_envs: int, device: str, seed: int | None) -> "RunConfig":
+    """The run's own settings, with what playing does otherwise."""
     import torch
 
     from igx.config.compose import compose
@@ -77,8 +88,24 @@ def _config_of(file: Path, *, num_envs: int, device: str, seed: int | None) -> A
 
     changed = {"sim.num_envs": num_envs, "sim.device": device, "sim.simulator": "auto", "run.seed": seed}
     flags = [Assignment(path, value, "igx play") for path, value in changed.items() if value is not None]
-    cuda_available = torch.cuda.is_available()
-    return compose(plugins=load_plugins(), config_file=file, overrides=flags, cuda_available=cuda_available).config
+    plugins, has_gpu = load_plugins(), torch.cuda.is_available
+    return compose(
+        plugins=plugins, config_file=file, overrides=flags, cuda_available=has_gpu, for_training=False
+    ).config
+
+
+def _write_frames(env: "VecEnv", policy: "Policy", folder: Path) -> list[Path]:
+    """Write a picture of the first environment after each step of an episode, as long as one may be."""
+    from igx.env.frames import Camera, record, save_frames
+
+    width, height = _SIZE
+    camera = Camera(env.simulator.model, width=width, height=height)
+    try:
+        policy.restart()
+        pictures = record(env, policy, steps=env.task.config.episode_steps, camera=camera)
+        return save_frames(pictures, folder)
+    finally:
+        camera.close()
 
 
 def _as_json(checkpoint: Path, task: str, played: "Episodes") -> dict[str, Any]:
@@ -104,13 +131,15 @@ def _summary(values: Sequence[float]) -> dict[str, float]:
     }
 
 
-def _print(played: "Episodes") -> None:
+def _print(played: "Episodes", *, frames: Sequence[Path]) -> None:
     rows = [("return", _spread(played.returns)), ("length", _spread(played.lengths))]
     rows += [(name.partition("/")[2], f"{mean:,.2f}") for name, mean in played.terms.items()]
     if played.unstable:
         rows.append(("unstable", f"{played.unstable:,} times"))
     render.text(f"{len(played.returns)} episodes:")
     render.fields(rows)
+    if frames:
+        render.text(f"{len(frames)} frames are in {frames[0].parent}.")
 
 
 def _spread(values: Sequence[float]) -> str:

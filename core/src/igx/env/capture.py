@@ -9,7 +9,9 @@ from igx.sim.simulator import Simulator
 _WARM_UP_STEPS = 3
 
 
-def capture(step: Callable[[], None], *, simulator: Simulator, generators: tuple[torch.Generator, ...]) -> Callable[[], None]:
+def capture(
+    step: Callable[[], None], *, simulator: Simulator, generators: tuple[torch.Generator, ...]
+) -> Callable[[], None]:
     """Record `step` and return its replay.
 
     Runs `step` a few times first: engines load their kernels and libraries make their workspaces then, which they can't

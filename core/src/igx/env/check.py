@@ -57,10 +57,10 @@ def _stays_on_the_device(env: VecEnv) -> CheckResult:
             for action in _actions(env, steps=3):
                 env.step(action)
     except HostDecisionError as error:
-        return CheckResult(name=rule, ok=False, detail=str(error))
+        return _broken(rule, str(error))
     if not env.task.capture:
-        return CheckResult(name=rule, ok=True, detail=f"never captured: {env.task.capture_reason}")
-    return CheckResult(name=rule, ok=True, detail="")
+        return _kept(rule, f"never captured: {env.task.capture_reason}")
+    return _kept(rule)
 
 
 def _keeps_its_buffers(env: VecEnv) -> CheckResult:
@@ -72,9 +72,9 @@ def _keeps_its_buffers(env: VecEnv) -> CheckResult:
     changed = [name for name, what in _describe_buffers(env).items() if before[name] != what]
     wrong_type = [name for name, tensor in _observations(env).items() if tensor.dtype != torch.float32]
     if changed or wrong_type:
-        return CheckResult(name=rule, ok=False, detail=f"changed within a step: {', '.join(changed + wrong_type)}")
+        return _broken(rule, f"changed within a step: {', '.join(changed + wrong_type)}")
     widths = ", ".join(f"{group} {width}" for group, width in env.observation_widths.items())
-    return CheckResult(name=rule, ok=True, detail=f"observations: {widths}; actions {env.num_actions}")
+    return _kept(rule, f"observations: {widths}; actions {env.num_actions}")
 
 
 def _is_finite(env: VecEnv) -> CheckResult:
@@ -84,11 +84,14 @@ def _is_finite(env: VecEnv) -> CheckResult:
         env.step(action)
         broken = [name for name, tensor in _results(env).items() if not bool(tensor.isfinite().all())]
         if broken:
-            return CheckResult(name=rule, ok=False, detail=f"not finite in step {step}: {_blame(env, broken)}")
+            return _broken(rule, f"not finite in step {step}: {_blame(env, broken)}")
     unstable = env.episode_metrics()["unstable"]
     if unstable:
-        return CheckResult(name=rule, ok=False, detail=f"the simulation diverged {unstable:.0f} times; lower sim.physics_dt or the gains, or raise sim.max_speed")
-    return CheckResult(name=rule, ok=True, detail="")
+        return _broken(
+            rule,
+            f"the simulation diverged {unstable:.0f} times; lower sim.physics_dt or the gains, or raise sim.max_speed",
+        )
+    return _kept(rule)
 
 
 def _terms_sum_to_reward(env: VecEnv) -> CheckResult:
@@ -102,11 +105,13 @@ def _terms_sum_to_reward(env: VecEnv) -> CheckResult:
         regular = ~env.terminated if is_own else torch.ones_like(env.terminated)
         worst = max(worst, float(torch.where(regular, difference, 0.0).max()))
     if worst > 1e-4 and not is_own:
-        return CheckResult(name=rule, ok=False, detail=f"they are off by up to {worst:.2g}")
+        return _broken(rule, f"they are off by up to {worst:.2g}")
     if is_own:
-        same = "equal where nothing terminates" if worst <= 1e-4 else f"off by up to {worst:.2g} where nothing terminates"
-        return CheckResult(name=rule, ok=True, detail=f"total_reward is the task's own; {same}")
-    return CheckResult(name=rule, ok=True, detail="")
+        same = (
+            "equal where nothing terminates" if worst <= 1e-4 else f"off by up to {worst:.2g} where nothing terminates"
+        )
+        return _kept(rule, f"total_reward is the task's own; {same}")
+    return _kept(rule)
 
 
 def _resets_masked_rows_only(env: VecEnv) -> CheckResult:
@@ -119,8 +124,8 @@ def _resets_masked_rows_only(env: VecEnv) -> CheckResult:
     env.program.restart(mask)
     touched = [name for name, value in _row_state(env).items() if not torch.equal(value[~mask], before[name][~mask])]
     if touched:
-        return CheckResult(name=rule, ok=False, detail=f"it also changed {', '.join(touched)}; use set_joints, write_reset, …")
-    return CheckResult(name=rule, ok=True, detail="")
+        return _broken(rule, f"it also changed {', '.join(touched)}; use set_joints, write_reset, …")
+    return _kept(rule)
 
 
 def _repeats(first: VecEnv, second: VecEnv) -> CheckResult:
@@ -132,8 +137,8 @@ def _repeats(first: VecEnv, second: VecEnv) -> CheckResult:
         second.step(action)
         different = _differences(_results(first), _results(second))
         if different:
-            return CheckResult(name=rule, ok=False, detail=f"from step {step} on: {', '.join(different)}; draw with self.uniform")
-    return CheckResult(name=rule, ok=True, detail="")
+            return _broken(rule, f"from step {step} on: {', '.join(different)}; draw with self.uniform")
+    return _kept(rule)
 
 
 def _goes_on_after_restore(env: VecEnv) -> CheckResult:
@@ -155,8 +160,16 @@ def _goes_on_after_restore(env: VecEnv) -> CheckResult:
         different = _differences(one, other)
         if different:
             names = ", ".join(different)
-            return CheckResult(name=rule, ok=False, detail=f"differs after {step} steps: {names}; keep state in self.buffer")
-    return CheckResult(name=rule, ok=True, detail="")
+            return _broken(rule, f"differs after {step} steps: {names}; keep state in self.buffer")
+    return _kept(rule)
+
+
+def _kept(rule: str, detail: str = "") -> CheckResult:
+    return CheckResult(name=rule, ok=True, detail=detail)
+
+
+def _broken(rule: str, detail: str) -> CheckResult:
+    return CheckResult(name=rule, ok=False, detail=detail)
 
 
 # What the rules look at.

@@ -68,7 +68,9 @@ class Camera:
         return float(reach[solid].max(initial=0.3))
 
 
-def record(env: VecEnv, policy: Callable[[dict[str, Tensor]], Tensor], *, steps: int, camera: Camera) -> Iterator[Picture]:
+def record(
+    env: VecEnv, policy: Callable[[dict[str, Tensor]], Tensor], *, steps: int, camera: Camera
+) -> Iterator[Picture]:
     """Run `policy` from a fresh start and picture the first environment after each step.
 
     Args:
@@ -103,7 +105,7 @@ def save_frames(pictures: Iterator[Picture], folder: Path) -> list[Path]:
 def _renderer(model: mujoco.MjModel, *, width: int, height: int) -> mujoco.Renderer:
     try:
         return mujoco.Renderer(model, height=height, width=width)
-    except Exception as error:  # noqa: BLE001  # each GL library fails in a way of its own
+    except Exception as error:  # each GL library fails in a way of its own
         raise SimulatorError(
             f"MuJoCo can't render here ({type(error).__name__}: {error}). Without a display it needs EGL or OSMesa: "
             "install libegl1 or libosmesa6 and set MUJOCO_GL=egl or MUJOCO_GL=osmesa."

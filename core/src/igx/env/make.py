@@ -86,6 +86,8 @@ def build(task_class: type[Task], config: Any, *, simulator_class: Any) -> VecEn
     generator = torch.Generator(device).manual_seed(config.run.seed)
     task = task_class(config.task, scene=scene, simulator=simulator, generator=generator)
     program = Program(task, simulator)
+    if config.sim.compile:
+        program.compile()
     trace = Trace(simulator, num_envs=config.sim.trace_envs, num_steps=config.sim.trace_steps)
     return VecEnv(task=task, simulator=simulator, program=program, trace=trace, use_graph=config.sim.capture)
 
@@ -93,7 +95,11 @@ def build(task_class: type[Task], config: Any, *, simulator_class: Any) -> VecEn
 def _device(name: str) -> torch.device:
     device = torch.device(name)
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise SimulatorError(f"sim.device is {name}, but torch finds no CUDA device; say --device cpu, or see `igx doctor`.")
+        raise SimulatorError(
+            f"sim.device is {name}, but torch finds no CUDA device; say --device cpu, or see `igx doctor`."
+        )
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise SimulatorError(f"sim.device is {name}, but there are {torch.cuda.device_count()} CUDA devices, from cuda:0 on.")
+        raise SimulatorError(
+            f"sim.device is {name}, but there are {torch.cuda.device_count()} CUDA devices, from cuda:0 on."
+        )
     return device

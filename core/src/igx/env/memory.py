@@ -8,7 +8,7 @@ import torch
 from igx.errors import SimulatorError
 
 _ENGINE_SHARE = 4
-"""Bytes of engine state per byte of what `MjData` holds of one environment, measured generously: see `bytes_per_env`."""
+"""Bytes that each number counted by `bytes_per_env` takes, generously."""
 
 
 def bytes_per_env(model: mujoco.MjModel, *, contacts: int, constraints: int) -> int:

@@ -28,6 +28,11 @@ class Trace:
         self._next.add_(1).remainder_(self.num_steps)
         self._written.add_(1).clamp_(max=self.num_steps)
 
+    def clear(self) -> None:
+        """Forget the kept states."""
+        self._next.zero_()
+        self._written.zero_()
+
     def states(self) -> Tensor:
         """The kept states, oldest first, shape `[steps, num_envs, nq]`."""
         written, following = int(self._written), int(self._next)

@@ -7,7 +7,6 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-import torch
 from torch import Tensor
 
 from igx.env.capture import capture
@@ -77,7 +76,7 @@ class VecEnv:
         if action.shape != self.program.action.shape:
             expected, given = list(self.program.action.shape), list(action.shape)
             raise TaskError(f"An action of {type(self.task).__name__} has the shape {expected}, not {given}.")
-        self.program.action.copy_(action)
+        self.program.action.copy_(action.detach())
         if self._use_graph:
             self._replayed_step()
         else:
@@ -94,6 +93,7 @@ class VecEnv:
             self._replay = capture(self._eager_step, simulator=self.simulator, generators=(self.task.generator,))
             self.load_state_dict(before)
             self.program.action.copy_(action)
+            self.trace.clear()
         self._replay()
 
     def episode_metrics(self) -> dict[str, float]:
@@ -101,7 +101,7 @@ class VecEnv:
         return self.program.episode_metrics()
 
     def overflows(self) -> dict[str, int]:
-        """Engine buffers that were too small since the last call: the setting that mends it, in how many environments."""
+        """Engine buffers too small since the last call: the setting that mends it, in how many environments."""
         return self.simulator.overflows()
 
     def state_dict(self) -> dict[str, Any]:
@@ -110,8 +110,8 @@ class VecEnv:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore `state_dict()`; the environments go on as they would have."""
+        self.program.load_state_dict(state["program"])  # refuses what does not fit, before anything is restored
         self.simulator.load_state_dict(state["simulator"])
-        self.program.load_state_dict(state["program"])
 
     def close(self) -> None:
         """Release what the engine holds."""

@@ -63,34 +63,46 @@ def quat_from_euler(roll: Tensor, pitch: Tensor, yaw: Tensor) -> Tensor:
     )
 
 
-def roll_pitch_yaw(quat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Angles about the fixed x, y, z axes [rad]: roll and yaw in (-pi, pi], pitch in [-pi/2, pi/2]."""
+def roll(quat: Tensor) -> Tensor:
+    """Angle about the fixed x axis [rad] in (-pi, pi], the first of roll, pitch, yaw."""
     w, x, y, z = quat.unbind(-1)
-    roll = torch.atan2(2.0 * (w * x + y * z), 1.0 - 2.0 * (x * x + y * y))
-    pitch = torch.asin((2.0 * (w * y - z * x)).clamp(-1.0, 1.0))
-    yaw = torch.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
-    return roll, pitch, yaw
+    return torch.atan2(2.0 * (w * x + y * z), 1.0 - 2.0 * (x * x + y * y))
+
+
+def pitch(quat: Tensor) -> Tensor:
+    """Angle about the fixed y axis [rad] in [-pi/2, pi/2], the second of roll, pitch, yaw."""
+    w, x, y, z = quat.unbind(-1)
+    return torch.asin((2.0 * (w * y - z * x)).clamp(-1.0, 1.0))
+
+
+def yaw(quat: Tensor) -> Tensor:
+    """Angle about the fixed z axis [rad] in (-pi, pi], the last of roll, pitch, yaw."""
+    w, x, y, z = quat.unbind(-1)
+    return torch.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
 
 
 def yaw_quat(quat: Tensor) -> Tensor:
     """The heading of `quat` alone: its rotation about the world's z axis, shape `[..., 4]`."""
-    half = 0.5 * roll_pitch_yaw(quat)[2]
+    half = 0.5 * yaw(quat)
     zero = torch.zeros_like(half)
     return torch.stack([half.cos(), zero, zero, half.sin()], dim=-1)
 
 
 def rotate(quat: Tensor, vector: Tensor) -> Tensor:
-    """`vector`, shape `[..., 3]` or `[3]`, turned by `quat`: from the body's frame to the world's."""
+    """`vector`, shape `[..., 3]`, turned by `quat`, shape `[..., 4]`: from the body's frame to the world's.
+
+    What stands before the last dimension is broadcast.
+    """
     return _turn(quat[..., :1], quat[..., 1:], vector)
 
 
 def rotate_inverse(quat: Tensor, vector: Tensor) -> Tensor:
-    """`vector`, shape `[..., 3]` or `[3]`, turned back by `quat`: from the world's frame to the body's."""
+    """`vector` turned back by `quat`, shapes as for `rotate`: from the world's frame to the body's."""
     return _turn(-quat[..., :1], quat[..., 1:], vector)
 
 
 def _turn(scalar: Tensor, axis: Tensor, vector: Tensor) -> Tensor:
-    vector = vector.expand_as(axis)
+    axis, vector = torch.broadcast_tensors(axis, vector)
     twice = 2.0 * torch.linalg.cross(axis, vector)
     return vector + scalar * twice + torch.linalg.cross(axis, twice)
 
@@ -102,8 +114,7 @@ def wrap_to_pi(angle: Tensor) -> Tensor:
 
 def cos_between(a: Tensor, b: Tensor) -> Tensor:
     """Cosine of the angle between two vectors, shape `[..., d]` to `[...]`; 0 where one has no length."""
-    lengths = a.norm(dim=-1) * b.norm(dim=-1)
-    return (a * b).sum(-1) / lengths.clamp(min=1e-9)
+    return torch.cosine_similarity(a, b, dim=-1, eps=1e-12)
 
 
 def angle_between(a: Tensor, b: Tensor) -> Tensor:

@@ -11,9 +11,11 @@ from igx.env.vec_env import VecEnv
 from igx.errors import CheckpointError, ConfigError
 from igx.rl import rl_games
 from igx.rl.checkpoints import State, refuse_mismatch
+from igx.rl.models import Gaussian
+from igx.rl.players import PpoPlayer
 from igx.rl.ppo import Ppo
 from igx.rl.ppo_config import PpoConfig
-from igx.rl.rl_games import PpoPlayerContinuous, Runner
+from igx.rl.rl_games import Runner
 from igx.rl.stock_ppo import StockPpo
 
 
@@ -71,13 +73,17 @@ class PpoAgent(Agent):
     algo_name = "igx_ppo"
 
     def register(self, runner: Runner) -> None:
-        """Add our agent, and rl_games' player, which suits it."""
+        """Add our agent, player and model."""
         runner.algo_factory.register_builder(self.algo_name, Ppo)
-        runner.player_factory.register_builder(self.algo_name, PpoPlayerContinuous)
+        runner.player_factory.register_builder(self.algo_name, PpoPlayer)
+        rl_games.register_model("igx_gaussian", Gaussian)
 
     def params(self, config: RunConfig, env: VecEnv) -> rl_games.Params:
         """See `igx.rl.rl_games.params`."""
-        return rl_games.params(config, env, algo=self.algo_name)
+        params = rl_games.params(config, env, algo=self.algo_name)
+        if params["model"]["name"] == rl_games.GAUSSIAN:
+            params["model"]["name"] = "igx_gaussian"
+        return params
 
 
 class StockPpoAgent(Agent):
@@ -86,9 +92,9 @@ class StockPpoAgent(Agent):
     algo_name = "igx_stock_ppo"
 
     def register(self, runner: Runner) -> None:
-        """Add rl_games' agent and player."""
+        """Add rl_games' agent, and our player."""
         runner.algo_factory.register_builder(self.algo_name, StockPpo)
-        runner.player_factory.register_builder(self.algo_name, PpoPlayerContinuous)
+        runner.player_factory.register_builder(self.algo_name, PpoPlayer)
 
     def params(self, config: RunConfig, env: VecEnv) -> rl_games.Params:
         """See `igx.rl.rl_games.params`.

@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from torch import Tensor
+
 Metrics = dict[str, float]
 """Name → number, as trackers, observers and the display get them. Times are in seconds, returns unscaled.
 
@@ -55,10 +57,17 @@ class Scalars:
     def drain(self) -> Metrics:
         """The numbers since the last call."""
         values, self._values = self._values, {}
-        metrics = {name: float(value) for name, value in values.items()}
+        metrics = {name: _number(value) for name, value in values.items()}
         if "rollout_s" in metrics and "env_s" in metrics:
             metrics["inference_s"] = metrics["rollout_s"] - metrics["env_s"]
         return metrics
+
+
+def _number(value: Any) -> float:
+    """`value` as a number, be it one, a tensor or an array of one element."""
+    if isinstance(value, Tensor):
+        value = value.detach()
+    return float(value.item() if hasattr(value, "item") else value)
 
 
 class EpisodeMeans:

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from igx.rl import checkpoints
+from igx.rl import checkpoints, ppo_state
 from igx.rl.checkpoints import State
 from igx.rl.episodes import EpisodeSums
 from igx.rl.normalizer import RunningMeanStd
@@ -45,7 +45,7 @@ class Ppo(A2CAgent):
         self.statistics: defaultdict[str, list[Tensor]] = defaultdict(list)
         """Numbers of the current epoch by their tag in rl_games' plots; each a tensor without dimensions."""
         self.total_time = 0.0
-        self._left_off: State | None = None
+        self._left_off: State = {}
         self._own_normalizers()
         self._own_learning_rate()
 
@@ -348,63 +348,38 @@ class Ppo(A2CAgent):
         self.set_central_value_function_weights(checkpoints.load(Path(fn), device=self.torch_device))
 
     def get_full_state_weights(self) -> State:
-        """rl_games' keys, with plain numbers, and under `igx` what it forgets."""
+        """rl_games' keys, with plain numbers, and what it forgets: `igx`, and while training `igx_rollout`."""
         state = super().get_full_state_weights()
         state.pop("scaler", None)
         state["last_mean_rewards"] = float(self.last_mean_rewards)
         for group in state["optimizer"]["param_groups"]:
             group["lr"] = self.last_lr
-        state["igx"] = self._where_it_stands()
+        state["igx"] = ppo_state.progress(self)
+        if self.obs is not None:
+            state["igx_rollout"] = ppo_state.rollout(self)
         return state
 
     def set_full_state_weights(self, weights: State, set_epoch: bool = True) -> None:  # noqa: FBT001, FBT002
-        """Go on from `get_full_state_weights` of this agent or of rl_games'; the optimiser's settings stay ours."""
-        ours = [_settings(group) for group in self.optimizer.param_groups]
+        """Go on from `get_full_state_weights` of this agent or of rl_games'; the optimisers' settings stay ours."""
+        optimizers = [self.optimizer, *([self.central_value_net.optimizer] if self.has_central_value else [])]
+        ours = [_settings(group) for optimizer in optimizers for group in optimizer.param_groups]
         super().set_full_state_weights({**weights, "scaler": {}}, set_epoch)
-        self._set_learning_rate(float(self.optimizer.param_groups[0]["lr"]))
-        for group, settings in zip(self.optimizer.param_groups, ours, strict=True):
+        groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+        self._set_learning_rate(float(groups[0]["lr"]))
+        for group, settings in zip(groups, ours, strict=True):
             group.update(settings)
-        self._left_off = weights.get("igx")
-
-    def _where_it_stands(self) -> State:
-        meters = {"rewards": self.game_rewards, "shaped": self.game_shaped_rewards, "lengths": self.game_lengths}
-        state: State = {
-            "entropy_coef": self.entropy_coef,
-            "total_time": self.total_time,
-            "meters": {name: {"mean": meter.mean, "size": meter.current_size} for name, meter in meters.items()},
-            "random": _random_state(self.torch_device),
-        }
-        if self.obs is not None:
-            state.update(dones=self.dones, episodes=self.episodes.state_dict(), rnn_states=self.rnn_states)
-        if self.has_central_value:
-            net = self.central_value_net
-            state["central_value"] = {
-                "epoch": net.epoch_num,
-                "frame": net.frame,
-                "lr": net.lr,
-                "rnn_states": net.rnn_states,
-            }
-        return state
+        groups[0]["lr"] = self.lr
+        self._left_off = weights
 
     def _begin(self) -> None:
-        """Begin the first epoch: where the restored agent left off, or with new episodes."""
-        state, self._left_off = self._left_off, None
-        if state is None or "episodes" not in state:
+        """Begin the first epoch: where the restored agent left off, as far as its checkpoint tells, or anew."""
+        state, self._left_off = self._left_off, {}
+        if "igx" in state:
+            ppo_state.take_progress(self, state["igx"])
+        if "igx_rollout" in state and state.get("env_state") is not None:
+            ppo_state.take_rollout(self, state["igx_rollout"])
+        else:
             self.obs = self.env_reset()
-            return
-        self.obs = self.obs_to_tensors(self.vec_env.observations())
-        self.entropy_coef, self.total_time = state["entropy_coef"], state["total_time"]
-        meters = {"rewards": self.game_rewards, "shaped": self.game_shaped_rewards, "lengths": self.game_lengths}
-        for name, meter in meters.items():
-            meter.mean, meter.current_size = state["meters"][name]["mean"], state["meters"][name]["size"]
-        self.dones = state["dones"]
-        self.rnn_states = state["rnn_states"]
-        self.episodes.load_state_dict(state["episodes"])
-        if self.has_central_value:
-            net, theirs = self.central_value_net, state["central_value"]
-            net.epoch_num, net.frame, net.rnn_states = theirs["epoch"], theirs["frame"], theirs["rnn_states"]
-            net.lr = theirs["lr"]
-        _set_random_state(self.torch_device, state["random"])
 
     def _is_finished(self) -> bool:
         if self.max_epochs != -1 and self.epoch_num >= self.max_epochs:
@@ -420,17 +395,4 @@ def _in_place(theirs: Any) -> RunningMeanStd:
 
 
 def _settings(group: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in group.items() if name != "params"}
-
-
-def _random_state(device: torch.device) -> State:
-    state: State = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        state["cuda"] = torch.cuda.get_rng_state(device)
-    return state
-
-
-def _set_random_state(device: torch.device, state: State) -> None:
-    torch.set_rng_state(state["cpu"].cpu())
-    if device.type == "cuda" and "cuda" in state:
-        torch.cuda.set_rng_state(state["cuda"].cpu(), device)
+    return {name: value for name, value in group.items() if name not in {"params", "lr"}}

@@ -22,19 +22,19 @@ from igx.rl.ppo_config import CentralValueConfig, PpoConfig
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # it still decorates with TorchScript
-    from rl_games.algos_torch import a2c_continuous, model_builder, torch_ext
-    from rl_games.algos_torch.players import PpoPlayerContinuous
+    from rl_games.algos_torch import a2c_continuous, model_builder, models, players, torch_ext
     from rl_games.common import a2c_common, env_configurations, ivecenv, vecenv
     from rl_games.common.algo_observer import AlgoObserver
-    from rl_games.common.player import BasePlayer
     from rl_games.torch_runner import Runner
 
 torch.set_printoptions(profile="default")  # importing rl_games changes how tensors print, for everybody
 
 __all__ = [
+    "GAUSSIAN",
+    "SQUASHED",
     "A2CAgent",
     "AlgoObserver",
-    "BasePlayer",
+    "ModelA2CContinuousLogStd",
     "PpoPlayerContinuous",
     "RlGamesEnv",
     "Runner",
@@ -43,6 +43,7 @@ __all__ = [
     "create_player",
     "mean_list",
     "params",
+    "register_model",
     "register_network",
     "seed_everything",
     "swap_and_flatten01",
@@ -50,14 +51,19 @@ __all__ = [
 
 A2CAgent: type[Any] = a2c_continuous.A2CAgent  # rl_games has no types, and what can be inferred is wrong in places
 IVecEnv: type[Any] = ivecenv.IVecEnv
+ModelA2CContinuousLogStd: Any = models.ModelA2CContinuousLogStd
+PpoPlayerContinuous: type[Any] = players.PpoPlayerContinuous
 mean_list = torch_ext.mean_list
 swap_and_flatten01 = a2c_common.swap_and_flatten01
 
 Params = dict[str, Any]
 """Parameters as rl_games takes them; `Any`, because that is what its dicts hold."""
 
+GAUSSIAN, SQUASHED = "continuous_a2c_logstd", "continuous_a2c_tanh"
+"""rl_games' models of a Gaussian policy, and of one squashed into [-1, 1]."""
+
 _ENV = "igx"
-_MODELS = {"gaussian": "continuous_a2c_logstd", "tanh": "continuous_a2c_tanh"}
+_MODELS = {"gaussian": GAUSSIAN, "tanh": SQUASHED}
 _SCHEDULE_TYPES = {"per_minibatch": "legacy", "per_mini_epoch": "standard"}
 _BOUNDS_LOSSES = {"soft_limit": "bound", "squared": "regularisation"}
 _BARE_INITIALIZERS = {"default", "orthogonal", "kaiming_normal"}
@@ -153,7 +159,7 @@ def params(config: RunConfig, env: VecEnv, *, algo: str) -> Params:
             **run(config.run, env),
             **update(ppo, num_envs=env.num_envs, horizon=ppo.horizon),
             **_rollout(ppo, recurrent=_is_recurrent(config)),
-            **_losses(ppo),
+            **_losses(ppo, env.device),
             **_schedule(ppo),
             **_central_value(ppo.central_value, num_envs=env.num_envs, horizon=ppo.horizon),
         },
@@ -238,13 +244,19 @@ def create_algo(
 
 def create_player(agent: AlgoFactory, config: RunConfig, env: VecEnv) -> Any:
     """Build the player that acts for a trained policy in all of `env`; `Any` as above."""
-    runner = _runner(agent, agent.params(config, env), observer=AlgoObserver())
+    parameters = agent.params(_in_one_minibatch(config), env)
+    runner = _runner(agent, parameters, observer=AlgoObserver())
     seed_everything(config.run.seed)
     with _scripting_quietly():
         player = runner.create_player()
     player.has_batch_dimension = True
     player.batch_size = env.num_envs
     return player
+
+
+def register_model(name: str, model: type) -> None:
+    """Make a model known to rl_games under `name`; its own names can't be taken over."""
+    model_builder.register_model(name, model)
 
 
 def register_network(name: str, builder: type) -> None:
@@ -259,6 +271,16 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
 
 
+def _in_one_minibatch(config: RunConfig) -> RunConfig:
+    """`config` with whole rollouts for minibatches: a player trains nothing, so its own need not divide anything."""
+    ppo = config.agent
+    if not isinstance(ppo, PpoConfig):
+        return config
+    whole = {"num_minibatches": 1, "minibatch_size": None, "minibatch_size_per_env": None}
+    central = ppo.central_value and ppo.central_value.model_copy(update=whole)
+    return config.model_copy(update={config.agent_section: ppo.model_copy(update={**whole, "central_value": central})})
+
+
 def _start_deviation(model: Any, config: NetworkConfig) -> None:
     """Start a deviation that depends on the state at `log_std_init` everywhere: by its bias, its weights are zero."""
     sigma = getattr(getattr(model, "a2c_network", None), "sigma", None)
@@ -267,6 +289,9 @@ def _start_deviation(model: Any, config: NetworkConfig) -> None:
 
 
 def _runner(agent: AlgoFactory, parameters: Params, *, observer: AlgoObserver) -> Runner:
+    _quiet()
+    vecenv.register(_ENV, lambda _name, _num_envs, *, env, **_: env)
+    env_configurations.register(_ENV, {"vecenv_type": _ENV, "env_creator": lambda *, env, **_: env})
     runner = Runner(observer)
     agent.register(runner)
     runner.load_config(parameters)
@@ -324,7 +349,7 @@ def _rollout(ppo: PpoConfig, *, recurrent: bool) -> Params:
     }
 
 
-def _losses(ppo: PpoConfig) -> Params:
+def _losses(ppo: PpoConfig, device: torch.device) -> Params:
     return {
         "ppo": ppo.clip_policy,
         "use_smooth_clamp": ppo.smooth_clip,
@@ -336,7 +361,7 @@ def _losses(ppo: PpoConfig) -> Params:
         "normalize_advantage": ppo.normalize_advantage,
         "normalizer_updates": ppo.normalizer_updates,
         "freeze_critic": ppo.freeze_value_normalizer,
-        "mixed_precision": ppo.mixed_precision,
+        "mixed_precision": ppo.mixed_precision and device.type == "cuda",
         "use_diagnostics": ppo.diagnostics,
     }
 
@@ -424,8 +449,3 @@ def _quiet() -> None:
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] == "rl_games":
             vars(module)["print"] = _log_print
-
-
-_quiet()
-vecenv.register("IGX", lambda _name, _num_envs, *, env, **_: env)
-env_configurations.register(_ENV, {"vecenv_type": "IGX", "env_creator": lambda *, env, **_: env})

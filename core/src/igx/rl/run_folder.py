@@ -81,12 +81,13 @@ class RunFolder:
 
 
 def _make(settings: RunSettings) -> Path:
+    if settings.runs_dir.exists() and not settings.runs_dir.is_dir():
+        raise RunError(f"{settings.runs_dir} is no folder; choose another place for runs with --runs-dir.")
     names = [settings.name] if settings.name is not None else _automatic_names(settings.task)
     for name in names:
         path = settings.runs_dir / name
         try:
-            settings.runs_dir.mkdir(parents=True, exist_ok=True)
-            path.mkdir()
+            path.mkdir(parents=True)
         except FileExistsError:
             continue
         except OSError as error:
@@ -112,7 +113,7 @@ def _environment(config: RunConfig) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: version for name in _PACKAGES if (version := _version(name))},
-        "cpu": {"cores": os.cpu_count(), "threads_of_torch": torch.get_num_threads()},
+        "cpu_cores": os.cpu_count(),
         "gpu": _gpu(torch.device(config.sim.device)),
         "git": _git(Path.cwd()),
     }

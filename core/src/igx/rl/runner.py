@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 
 from igx.config.compose import Composed
@@ -57,36 +57,33 @@ def train(composed: Composed, *, plugins: Plugins, display: Display, make_env: E
     """
     config = composed.config
     agent = make_agent(config, plugins)
-    tracker_classes = [_tracker_class(name, plugins) for name in config.run.track]
+    trackers = [JsonLines, *(_tracker_class(name, plugins) for name in config.run.track)]
     start = config.run.checkpoint
     state = checkpoints.load(start, device=config.sim.device) if start is not None else None
     folder = RunFolder.create(config)
     run = Run(folder.path, config)
-    with _discarded_if_this_fails(folder):
-        display.begin(run)
-        env = make_env(config, plugins=plugins)
-    with _closed(env), StopSignals() as signals:
+    with _shown(display, run):
         with _discarded_if_this_fails(folder):
-            trackers: list[Tracker] = [JsonLines(run), *(tracker(run) for tracker in tracker_classes)]
-            supervisor = Supervisor(run, env=env, trackers=trackers, plugins=plugins, display=display, signals=signals)
-            algo = create_algo(agent, config, env, folder=folder.path, observer=supervisor, writer=supervisor.scalars)
-            if start is not None and state is not None:
-                agent.start_from(algo, state, path=start)
-        plugins.notify("igx_run_started", run=run)
-        return _run(supervisor, display=display, signals=signals)
+            env = make_env(config, plugins=plugins)
+        with closing(env), StopSignals() as signals:
+            with _discarded_if_this_fails(folder):
+                supervisor = Supervisor(run, env=env, plugins=plugins, display=display, signals=signals)
+                algo = create_algo(
+                    agent, config, env, folder=folder.path, observer=supervisor, writer=supervisor.scalars
+                )
+                if start is not None and state is not None:
+                    agent.start_from(algo, state, path=start)
+            supervisor.begin(trackers)
+            return _run(supervisor, signals=signals)
 
 
-def _run(supervisor: Supervisor, *, display: Display, signals: StopSignals) -> TrainResult:
+def _run(supervisor: Supervisor, *, signals: StopSignals) -> TrainResult:
     """Train, save, and say how it went."""
     outcome = "failed"
     try:
-        try:
+        with suppress(Stopped):
             supervisor.algo.train()
-        except Stopped:
-            pass
-        finally:
-            display.end()
-        supervisor.save_last()
+        supervisor.save()
         outcome = "finished" if signals.received is None else "interrupted"
     except KeyboardInterrupt:
         outcome = "interrupted"
@@ -94,7 +91,7 @@ def _run(supervisor: Supervisor, *, display: Display, signals: StopSignals) -> T
     except IgxError:
         raise
     except Exception:
-        supervisor.save_last()  # whatever broke, the policy is that of the last update
+        supervisor.save()  # whatever broke, the policy is that of the last update
         raise
     finally:
         supervisor.close(outcome)
@@ -104,7 +101,7 @@ def _run(supervisor: Supervisor, *, display: Display, signals: StopSignals) -> T
         signal=signals.received,
         epochs=supervisor.epochs,
         frames=supervisor.frames,
-        seconds=supervisor.time,
+        seconds=supervisor.seconds,
         best_return=supervisor.best_return,
     )
 
@@ -127,8 +124,9 @@ def _discarded_if_this_fails(folder: RunFolder) -> Generator[None]:
 
 
 @contextmanager
-def _closed(env: VecEnv) -> Generator[None]:
+def _shown(display: Display, run: Run) -> Generator[None]:
+    display.begin(run)
     try:
         yield
     finally:
-        env.close()
+        display.end()

@@ -1,8 +1,10 @@
 """Watches an algorithm train: collects its numbers, saves its policy, tells who listens, and ends it when asked."""
 
+import copy
 import logging
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +14,7 @@ from igx.errors import IgxError, RunFailure
 from igx.plugins import Plugins
 from igx.plugins.isolation import Failure, attempt
 from igx.rl import checkpoints
+from igx.rl.checkpoints import State
 from igx.rl.metrics import EpisodeMeans, Metrics, Scalars, first_not_finite
 from igx.rl.rl_games import AlgoObserver
 from igx.rl.run_folder import RunFolder
@@ -20,7 +23,9 @@ from igx.rl.trackers import Run, Tracker
 
 logger = logging.getLogger(__name__)
 
+_OF_THE_MOMENT = {"env_state", "igx_rollout"}  # large, and worth nothing to who plays the policy
 _JUDGED = ("loss/", "kl", "return")  # what tells that a policy has diverged
+_BEST_EVERY_S = 5.0  # a policy that improves in every epoch is not written in every epoch
 _LOUDER = 10  # times as many unstable environments as last warned of are worth another warning
 
 
@@ -46,7 +51,6 @@ class Supervisor(AlgoObserver):
     Args:
         run: the run.
         env: its environments.
-        trackers: who records metrics; one that fails is reported and left out.
         plugins: whose observers are told.
         display: who shows them.
         signals: who knows whether the run should end.
@@ -59,7 +63,6 @@ class Supervisor(AlgoObserver):
         run: Run,
         *,
         env: VecEnv,
-        trackers: list[Tracker],
         plugins: Plugins,
         display: Display,
         signals: StopSignals,
@@ -68,12 +71,20 @@ class Supervisor(AlgoObserver):
         self.folder = RunFolder(run.folder)
         self.scalars = Scalars()
         self.best_return: float | None = None
-        self.epochs, self.frames, self.time = 0, 0, 0.0
-        self._env, self._trackers, self._plugins = env, trackers, plugins
+        self.epochs, self.frames, self.seconds = 0, 0, 0.0
+        self._env, self._plugins = env, plugins
+        self._trackers: list[Tracker] = []
         self._display, self._signals = display, signals
+        self._best: State | None = None
+        self._best_written_at = -math.inf
         self._episodes = EpisodeMeans(self.settings.games_to_track)
         self._warned_unstable = 0.0
         self._warned_overflows: set[str] = set()
+
+    def begin(self, trackers: Iterable[type[Tracker]]) -> None:
+        """Open the trackers and tell the observers that the run starts; a tracker that fails later is left out."""
+        self._trackers += (tracker(self.run) for tracker in trackers)
+        self._plugins.notify("igx_run_started", run=self.run)
 
     def after_init(self, algo: Any) -> None:
         """Remember the algorithm; rl_games calls this when it is built."""
@@ -86,7 +97,7 @@ class Supervisor(AlgoObserver):
             RunFailure: the policy diverged, or the disk is full.
             Stopped: the run has reached its aim, or was told to end.
         """
-        self.epochs, self.frames, self.time = epoch_num, int(self.algo.frame), total_time
+        self.epochs, self.frames, self.seconds = epoch_num, int(self.algo.frame), total_time
         metrics = self._collect()
         self._refuse_divergence(metrics)
         self._keep_checkpoints(metrics)
@@ -94,12 +105,13 @@ class Supervisor(AlgoObserver):
         self._warn(metrics)
         self._stop_if_due(metrics)
 
-    def save_last(self) -> None:
-        """Write the policy as it is now to `nn/last.pth`.
+    def save(self) -> None:
+        """Write the policy as it is now to `nn/last.pth`, and the best one if that is still to be written.
 
         Raises:
             RunFailure: it diverged, or the disk is full.
         """
+        self._write_best()
         self._save(self.folder.last)
 
     def close(self, outcome: str) -> None:
@@ -112,7 +124,7 @@ class Supervisor(AlgoObserver):
         of_epoch = self._env.episode_metrics()
         self._episodes.add(of_epoch)
         counts = {name: of_epoch[name] for name in ("episodes", "unstable") if name in of_epoch}
-        basics: Metrics = {"epoch": self.epochs, "frames": self.frames, "time": self.time}
+        basics: Metrics = {"epoch": self.epochs, "frames": self.frames, "time": self.seconds}
         return {**basics, **self.scalars.drain(), **self._returns(), **counts, **self._episodes.means()}
 
     def _returns(self) -> Metrics:
@@ -131,6 +143,7 @@ class Supervisor(AlgoObserver):
             raise self._diverged(f"{broken} is {metrics[broken]}")
 
     def _diverged(self, what: str) -> RunFailure:
+        self._write_best()
         kept = [path for path in (self.folder.best, *reversed(self.folder.epochs())) if path.exists()]
         good = f"the last good checkpoint is {kept[0]}" if kept else "there is no good checkpoint yet"
         return RunFailure(
@@ -143,10 +156,22 @@ class Supervisor(AlgoObserver):
         reached = metrics.get("return", -math.inf)
         if self.epochs >= settings.save_best_after and reached > float(self.algo.last_mean_rewards):
             self.algo.last_mean_rewards = self.best_return = reached
-            self._save(self.folder.best)
+            self._best = self._policy()
+        if time.monotonic() - self._best_written_at >= _BEST_EVERY_S:
+            self._write_best()
         if settings.save_every and self.epochs % settings.save_every == 0:
             self._save(self.folder.epoch(self.epochs))
             self._prune()
+
+    def _policy(self) -> State:
+        """The policy as it is now, without the environments that it is acting in."""
+        state = self.algo.get_full_state_weights()
+        return copy.deepcopy({name: value for name, value in state.items() if name not in _OF_THE_MOMENT})
+
+    def _write_best(self) -> None:
+        if self._best is not None and checkpoints.is_finite(self._best):
+            checkpoints.save(self.folder.best, self._best)
+            self._best, self._best_written_at = None, time.monotonic()
 
     def _prune(self) -> None:
         if self.settings.keep_checkpoints is not None:

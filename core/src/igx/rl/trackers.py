@@ -87,7 +87,7 @@ class TensorBoardTracker(Tracker):
         super().__init__(run)
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(run.folder / "summaries"))
+        self._writer = SummaryWriter(str(run.folder / "summaries"), flush_secs=5)
 
     def log(self, metrics: Mapping[str, float]) -> None:
         """Write one point of each curve over frames, the returns' over epochs and seconds as well."""
@@ -98,7 +98,6 @@ class TensorBoardTracker(Tracker):
             elif name not in self._AXES:
                 self._writer.add_scalar(self._TAGS.get(name, name), value, frames)
         self._writer.add_scalar("info/epochs", metrics["epoch"], frames)
-        self._writer.flush()
 
     def close(self, outcome: str) -> None:
         """Write what is left."""

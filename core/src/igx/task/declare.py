@@ -72,9 +72,7 @@ class Term:
         parameters = self.parameters()
         clash = parameters.keys() & {*self.options, *_RESERVED}
         if clash:
-            raise self._error(
-                f"takes a parameter {min(clash)!r}, which every {self.kind} term is told already; rename it"
-            )
+            raise self._error(f"takes a parameter {min(clash)!r}, which every such term is told; rename it")
         for name in self.params:
             if name not in parameters:
                 raise self._error(f"has no parameter {name!r}", hint=suggest(name, [*parameters, *self.options]))
@@ -83,7 +81,10 @@ class Term:
                 raise self._error(f"needs its parameter {name!r}")
 
     def _error(self, complaint: str, *, hint: str = "") -> TaskError:
-        return TaskError(f"{self.kind} term {self.function.__name__!r} {complaint}.{hint}")
+        return TaskError(f"{self!r} {complaint}.{hint}")
+
+    def __repr__(self) -> str:
+        return f"{self.kind} term {self.function.__name__!r}"
 
     def parameters(self) -> dict[str, inspect.Parameter]:
         """The function's parameters after the task."""

@@ -6,7 +6,7 @@ The order inside a step is the same on every engine::
     → observations before the reset → masked reset → derived state again → observations
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +65,7 @@ class Program:
         self.reward, self.weighted_terms = task.zeros(), task.zeros(len(self._rewards))
         self.terminated, self.done = task.terminated, task.resetting
         self.truncated, self.unstable = torch.zeros_like(self.done), torch.zeros_like(self.done)
+        self._run_judge, self._run_begin, self._run_observe = self._judge, self._begin_episodes, self.observe
         buffers_of_setup = {name: buffer.clone() for name, buffer in task.buffers.items()}
         self._measure()
         self._columns = ("return", "length", *self._rewards, *self._metrics)
@@ -89,7 +90,8 @@ class Program:
         self._start_everywhere()
         self._observations = [_Observation(name, self) for name in task.chosen["observation"]]
         self._require_groups()
-        for term in self._remembered.values():
+        for name, term in self._remembered.items():
+            self._require_row_each(name, term())
             term.remember()
         simulator.stage_read = kept_by_setup
         task.forget()
@@ -138,6 +140,11 @@ class Program:
             raise TaskError(f"Term {name!r} of {task} gives {given}; it must give one number for each environment.")
         _require_finite(name, value)
 
+    def _require_row_each(self, name: str, value: object) -> None:
+        if not isinstance(value, Tensor) or value.shape[:1] != (self.task.num_envs,):
+            task, given = type(self.task).__name__, _shape(value)
+            raise TaskError(f"Term {name!r} of {task} gives {given}; it must give a row for each environment.")
+
     def _require_bool(self, name: str, value: Tensor) -> None:
         if value.dtype is not torch.bool:
             task = type(self.task).__name__
@@ -154,7 +161,7 @@ class Program:
         for pool in self.task.pools:
             pool.count()
         self._judge()
-        self._restart(self.done)
+        self._restart(self.done, self._begin_episodes)
         self.observe(self.done)
         for pool in self.task.pools:
             pool.freeze()
@@ -177,15 +184,25 @@ class Program:
 
     # Running.
 
+    def compile(self) -> None:
+        """Have torch compile all of the step but the physics; the first steps then take long.
+
+        Worth it on CUDA, where it makes a few large kernels of hundreds of small ones.
+        """
+        self._run_judge = torch.compile(self._judge, fullgraph=True, dynamic=False)
+        self._run_begin = torch.compile(self._begin_episodes, fullgraph=True, dynamic=False)
+        self._run_observe = torch.compile(self.observe, fullgraph=True, dynamic=False)
+
     def step(self) -> None:
         """One environment step from `action`; every result is in the program's buffers."""
         for pool in self.task.pools:
             pool.refill()
         self._act()
         self.simulator.step(derive=self._judged_stage)
-        self._judge()
-        self._restart(self.done)
-        self.observe(self.done)
+        self.unstable.copy_(self.simulator.unstable())
+        self._run_judge()
+        self._restart(self.done, self._run_begin)
+        self._run_observe(self.done)
         for pool in self.task.pools:
             pool.close()
 
@@ -201,17 +218,15 @@ class Program:
         before = [tensor.clone() for tensor in shown]
         self.done.copy_(mask)
         self._episode.masked_fill_(mask[:, None], 0.0)
-        self._restart(self.done)
+        self._restart(self.done, self._begin_episodes)
         self.observe(self.done)
+        for tensor, kept in zip(shown, before, strict=True):  # the others' noise and delays stay
+            tensor.copy_(torch.where(_rows(self.done, like=tensor), tensor, kept))
         self.done.zero_()
-        for tensor, kept in zip(
-            shown, before, strict=True
-        ):  # the others' noise and delays are those of their last step
-            tensor.copy_(torch.where(_rows(mask, like=tensor), tensor, kept))
 
     def _start_everywhere(self) -> None:
         self.done.copy_(self._everywhere)
-        self._restart(self._everywhere)
+        self._restart(self._everywhere, self._begin_episodes)
 
     def _act(self) -> None:
         task, limit = self.task, self.task.config.clip_actions
@@ -227,7 +242,6 @@ class Program:
         task = self.task
         task.forget()
         task.episode_step += 1
-        self.unstable.copy_(self.simulator.unstable())
         terminated = self.unstable
         for term in self._terminations.values():
             terminated = terminated | term()
@@ -253,19 +267,23 @@ class Program:
         self._unstable_count += self.unstable
         self._episode.masked_fill_(done, 0.0)
 
-    def _restart(self, mask: Tensor) -> None:
-        task, simulator = self.task, self.simulator
+    def _restart(self, mask: Tensor, begin: Callable[[Tensor], None]) -> None:
+        simulator = self.simulator
         simulator.reset(mask)
+        begin(mask)
+        if simulator.varied:
+            simulator.commit_model()
+        simulator.commit(mask)
+        simulator.derive(self._observed_stage, mask)
+
+    def _begin_episodes(self, mask: Tensor) -> None:
+        task = self.task
         task.episode_step.masked_fill_(mask, 0)
         for action in (task.action, task.previous_action):
             action.masked_fill_(mask[:, None], 0.0)
         task.forget()
         for term in self._resets.values():
             term()
-        if simulator.varied:
-            simulator.commit_model()
-        simulator.commit(mask)
-        simulator.derive(self._observed_stage, mask)
 
     def observe(self, restarted: Tensor) -> None:
         """Show the state of now, and remember it for the next step.
@@ -321,13 +339,17 @@ class Program:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore `state_dict()`, in place."""
-        tensors = self._state()
-        missing = tensors.keys() ^ state["tensors"].keys()
-        if missing:
-            raise TaskError(f"The saved state of {type(self.task).__name__} differs in {', '.join(sorted(missing))}.")
+        """Restore `state_dict()`, in place.
+
+        Raises:
+            TaskError: if it is the state of other terms, or of another number of environments.
+        """
+        tensors, saved = self._state(), state["tensors"]
+        different = tensors.keys() ^ saved.keys() or {n for n, t in tensors.items() if t.shape != saved[n].shape}
+        if different:
+            raise TaskError(f"The saved state of {type(self.task).__name__} differs in {', '.join(sorted(different))}.")
         for name, tensor in tensors.items():
-            tensor.copy_(state["tensors"][name])
+            tensor.copy_(saved[name])
         self.task.generator.set_state(state["generator"].cpu())
         self.task.forget()
 

@@ -1,6 +1,5 @@
 """A task's settings, derived from its declaration: one field for each term's options and parameters."""
 
-import copy
 import inspect
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
@@ -54,8 +53,6 @@ class TermSettings(Config):
 class RewardSettings(TermSettings):
     """A reward term; a bare number is its weight."""
 
-    weight: float = Field(1.0, description="Factor of the term in the reward.")
-
     @classmethod
     def expand_shorthand(cls, value: object) -> object:
         return {"weight": value} if _is_number(value) else value
@@ -64,36 +61,39 @@ class RewardSettings(TermSettings):
 class SwitchedSettings(TermSettings):
     """A term that can be left out; a bare true or false says whether it is there."""
 
-    enabled: bool = Field(True, description="Whether the term is there.")
-
     @classmethod
     def expand_shorthand(cls, value: object) -> object:
         return {"enabled": value} if isinstance(value, bool) else value
 
 
-class ObservationSettings(SwitchedSettings):
-    """An observation term."""
-
-    scale: float | tuple[float, ...] = Field(1.0, description="Factor, one for all columns or one each.")
-    noise: NoiseSettings | None = Field(None, description="Noise added before the factor; null for none.")
-    delay: int = Field(0, ge=0, le=1000, description="How old the value is [steps].")
-    group: str = Field("policy", description="Observation group that it belongs to.")
-
-
-_BASES: dict[str, type[TermSettings]] = {
+_BASES: Mapping[str, type[TermSettings]] = {
     "reward": RewardSettings,
-    "observation": ObservationSettings,
+    "observation": SwitchedSettings,
     "termination": SwitchedSettings,
     "reset": SwitchedSettings,
 }
+_ENABLED = Annotated[bool, Field(description="Whether the term is there.")]
+_OPTION_TYPES: Mapping[str, Mapping[str, Any]] = {
+    "reward": {"weight": Annotated[float, Field(description="Factor of the term in the reward.")]},
+    "observation": {
+        "enabled": _ENABLED,
+        "scale": Annotated[float | tuple[float, ...], Field(description="Factor, one for all columns or one each.")],
+        "noise": Annotated[NoiseSettings | None, Field(description="Noise added before the factor; null for none.")],
+        "delay": Annotated[int, Field(ge=0, le=1000, description="How old the value is [steps].")],
+        "group": Annotated[str, Field(description="Observation group that it belongs to.")],
+    },
+    "termination": {"enabled": _ENABLED},
+    "reset": {"enabled": _ENABLED},
+}
+"""Those of a term's `OPTIONS` that a config may say, with their types."""
 
 
 class Terms(Config):
     """All terms of one kind: the task's own as fields, and others by `term: registered-name`."""
 
     model_config = ConfigDict(extra="allow")
-    kind: ClassVar[str]
-    owner: ClassVar[str]
+    kind: ClassVar[str] = ""
+    owner: ClassVar[str] = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -132,7 +132,7 @@ def registered_term(kind: str, name: str) -> Term:
     """
     spec = load_plugins().terms.get(name)
     if kind not in spec.kinds:
-        raise ValueError(f"term {name!r} is no {kind} but a {' or '.join(spec.kinds)} term")
+        raise ValueError(f"term {name!r} serves as {' or '.join(spec.kinds)}, not as {kind}")
     return Term(kind, spec.load(), {}, is_complete=False)
 
 
@@ -154,7 +154,14 @@ def sections_of(owner: str, terms: Mapping[str, Mapping[str, Term]]) -> Sections
 
 
 def settings_of(owner: str, base: type[TaskConfig], sections: Sections) -> type[TaskConfig]:
-    """The settings model of a task: `base`, the config that it declares, with `sections`."""
+    """The settings model of a task: `base`, the config that it declares, with `sections`.
+
+    Raises:
+        TaskError: if `base` has a field of its own where a section goes.
+    """
+    for name in sections:
+        if name in base.model_fields:
+            raise TaskError(f"{base.__name__} can't have a field {name!r}: that is where the terms of {owner} stand.")
     return create_model(f"{owner}Settings", __base__=base, __doc__=base.__doc__, **sections)
 
 
@@ -191,13 +198,10 @@ def _own_model(owner: str, name: str, term: Term) -> type[TermSettings]:
 
 def _term_model(term: Term, name: str, *, registered: str | None = None) -> type[TermSettings]:
     """Options and parameters of a term as a model; what the declaration takes from the config is no field here."""
-    base = _BASES[term.kind]
     fields: dict[str, Any] = {}
-    for option, inherited in base.model_fields.items():
+    for option, annotation in _OPTION_TYPES[term.kind].items():
         if not isinstance(term.options[option], Setting):
-            info = copy.copy(inherited)
-            info.default = term.options[option]
-            fields[option] = (inherited.annotation, info)
+            fields[option] = (annotation, term.options[option])
     for parameter in term.parameters().values():
         default = term.params.get(parameter.name, parameter.default)
         if not isinstance(default, Setting):
@@ -206,7 +210,7 @@ def _term_model(term: Term, name: str, *, registered: str | None = None) -> type
     if registered is not None:
         fields["term"] = (Literal[registered], Field(registered, description="The registered term."))
     # annotations may be text, which pydantic reads as the function's module does
-    module = term.function.__module__
+    base, module = _BASES[term.kind], term.function.__module__
     return create_model(f"{name}_{term.kind}", __base__=base, __doc__=term.summary or None, __module__=module, **fields)
 
 

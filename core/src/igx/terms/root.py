@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from igx.math import roll_pitch_yaw
+from igx.math import roll, yaw
 from igx.sim.entities import ArticulationState
 from igx.task.task import Task
 
@@ -40,8 +40,8 @@ def root_yaw_roll(task: Task, robot: str = "robot") -> Tensor:
     The range is that of IsaacGymEnvs' locomotion tasks (spec of the ant, columns 7 and 8).
     """
     live: ArticulationState = task.live(robot)
-    roll, _, yaw = roll_pitch_yaw(live.root_quat)
-    return torch.stack([yaw, roll], dim=-1).remainder(2.0 * math.pi)
+    quat = live.root_quat
+    return torch.stack([yaw(quat), roll(quat)], dim=-1).remainder(2.0 * math.pi)
 
 
 def projected_gravity(task: Task, robot: str = "robot") -> Tensor:

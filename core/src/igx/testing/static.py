@@ -1,7 +1,7 @@
 """A task on written states, without physics: put environments where they should be, and see what a step gives there."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -14,6 +14,8 @@ from igx.sim.entities import ArticulationState, RigidBodyState
 from igx.sim.simulator import Stage
 from igx.sim.static import StaticSimulator
 from igx.task import Task
+
+TaskT = TypeVar("TaskT", bound=Task)
 
 _ARTICULATION = {
     "root_pos": ("set_root", "pos"),
@@ -42,7 +44,7 @@ class StaticStep(NamedTuple):
     last_obs: dict[str, Tensor]
 
 
-class StaticTask:
+class StaticTask(Generic[TaskT]):
     """Environments in which nothing moves by itself; made by `static`.
 
     Attributes:
@@ -50,9 +52,9 @@ class StaticTask:
         env: the environments around it, a `VecEnv`.
     """
 
-    def __init__(self, task_class: type[Task], config: "_Config") -> None:
+    def __init__(self, task_class: type[TaskT], config: "_Config") -> None:
         self.env = build(task_class, config, simulator_class=StaticSimulator)
-        self.task = self.env.task
+        self.task = cast("TaskT", self.env.task)
         self._everywhere = torch.ones_like(self.task.resetting)
 
     @property
@@ -145,14 +147,14 @@ class _Config(NamedTuple):
 
 
 def static(
-    task_class: type[Task],
+    task_class: type[TaskT],
     *,
     num_envs: int = 1,
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
     sim: Mapping[str, Any] | None = None,
     **state: Any,
-) -> StaticTask:
+) -> StaticTask[TaskT]:
     """A task at the beginning of an episode, in states of your choice, on a simulator whose time stands still.
 
     For example::

@@ -4,8 +4,19 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from igx import Articulation, JointEffort, Task, TaskConfig, observation, on_reset, remembered, reward, termination, terms
-from igx.math import cos_between, rotate
+from igx import (
+    Articulation,
+    JointEffort,
+    Task,
+    TaskConfig,
+    observation,
+    on_reset,
+    remembered,
+    reward,
+    termination,
+    terms,
+)
+from igx.math import rotate
 
 
 class AntConfig(TaskConfig):
@@ -58,8 +69,9 @@ class Ant(Task):
 
     @observation
     def heading(self) -> Tensor:
-        """Cosine between where the torso faces and where the target is."""
-        return cos_between(rotate(self.robot.root_quat, self.forward)[:, :2], self.to_target())
+        """Cosine between where the torso faces and the target's direction in the ground plane."""
+        facing = rotate(self.robot.root_quat, self.forward)[:, :2]
+        return (facing * self.to_target()).sum(-1) / self.distance().clamp(min=1e-9)
 
     joint_pos = observation(terms.joint_pos_scaled)
     joint_vel = observation(terms.joint_vel, scale=0.2)

@@ -1,0 +1,71 @@
+"""What rl_games forgets when it saves an agent: how far it is, and in the middle of what."""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from igx.rl.checkpoints import State
+
+if TYPE_CHECKING:
+    from igx.rl.ppo import Ppo
+
+
+def progress(algo: "Ppo") -> State:
+    """How far training is: schedules, mean returns, random numbers."""
+    state: State = {
+        "entropy_coef": algo.entropy_coef,
+        "total_time": algo.total_time,
+        "meters": {name: {"mean": meter.mean, "size": meter.current_size} for name, meter in _meters(algo).items()},
+        "random": _random_state(algo.torch_device),
+    }
+    if algo.has_central_value:
+        net = algo.central_value_net
+        state["central_value"] = {"epoch": net.epoch_num, "frame": net.frame, "lr": net.lr}
+    return state
+
+
+def take_progress(algo: "Ppo", state: State) -> None:
+    """Go on from `progress`."""
+    algo.entropy_coef, algo.total_time = state["entropy_coef"], state["total_time"]
+    for name, meter in _meters(algo).items():
+        meter.mean, meter.current_size = state["meters"][name]["mean"], state["meters"][name]["size"]
+    if algo.has_central_value:
+        net, theirs = algo.central_value_net, state["central_value"]
+        net.epoch_num, net.frame, net.lr = theirs["epoch"], theirs["frame"], theirs["lr"]
+    _set_random_state(algo.torch_device, state["random"])
+
+
+def rollout(algo: "Ppo") -> State:
+    """In the middle of what it is: episodes that go on, and what recurrent networks remember of them."""
+    return {
+        "dones": algo.dones,
+        "episodes": algo.episodes.state_dict(),
+        "rnn_states": algo.rnn_states,
+        "central_rnn_states": algo.central_value_net.rnn_states if algo.has_central_value else None,
+    }
+
+
+def take_rollout(algo: "Ppo", state: State) -> None:
+    """Go on from `rollout`; the environments have been restored already."""
+    algo.obs = algo.obs_to_tensors(algo.vec_env.observations())
+    algo.dones, algo.rnn_states = state["dones"], state["rnn_states"]
+    algo.episodes.load_state_dict(state["episodes"])
+    if algo.has_central_value:
+        algo.central_value_net.rnn_states = state["central_rnn_states"]
+
+
+def _meters(algo: "Ppo") -> dict[str, Any]:
+    return {"rewards": algo.game_rewards, "shaped": algo.game_shaped_rewards, "lengths": algo.game_lengths}
+
+
+def _random_state(device: torch.device) -> State:
+    state: State = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def _set_random_state(device: torch.device, state: State) -> None:
+    torch.set_rng_state(state["cpu"].cpu())
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"].cpu(), device)

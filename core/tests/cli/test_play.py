@@ -1,0 +1,93 @@
+"""`igx play`, as people use it, on a cartpole that was trained a little."""
+
+import json
+from pathlib import Path
+
+import pytest
+from installed import Program
+
+from igx.cli.app import run
+
+SMALL = (
+    "task.episode_steps=40",
+    "--num-envs",
+    "16",
+    "ppo.horizon=8",
+    "ppo.minibatch_size=64",
+    "run.torch_threads=1",
+    "sim.threads=1",
+)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a short run."""
+    runs = tmp_path_factory.mktemp("runs")
+    where = ("--runs-dir", str(runs), "--name", "a", "--max-epochs", "2")
+    assert run(["train", "cartpole", "--device", "cpu", *SMALL, *where]) == 0
+    return runs / "a"
+
+
+def test_returns_are_told_with_their_spread(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["play", str(trained), "--episodes", "7", "--device", "cpu"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"Playing {trained}/nn/last.pth: cartpole on mujoco-cpu (cpu)."
+    assert lines[1] == "7 episodes:"
+    rows = {line.split()[0]: line for line in lines[2:]}
+    assert set(rows) == {"return", "length", "alive", "tilt", "cart_speed", "pole_speed"}
+    assert " ± " in rows["return"]
+    assert "(from " in rows["return"]
+
+
+def test_json_holds_every_episode(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    last = trained / "nn" / "last.pth"
+    assert run(["play", str(last), "--episodes", "5", "--num-envs", "2", "--device", "cpu", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["task"], told["episodes"], told["checkpoint"]) == ("cartpole", 5, str(last))
+    assert len(told["returns"]) == len(told["lengths"]) == 5
+    assert told["return"]["min"] <= told["return"]["mean"] <= told["return"]["max"]
+    assert set(told["terms"]) == {"reward/alive", "reward/tilt", "reward/cart_speed", "reward/pole_speed"}
+
+
+def test_the_same_seed_plays_the_same_episodes(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told: list[object] = []
+    for seed in ("1", "1", "2"):
+        arguments = [
+            "play",
+            str(trained),
+            "--episodes",
+            "3",
+            "--device",
+            "cpu",
+            "--seed",
+            seed,
+            "--stochastic",
+            "--json",
+        ]
+        assert run(arguments) == 0
+        told.append(json.loads(capsys.readouterr().out)["returns"])
+    assert told[0] == told[1] != told[2]
+
+
+def test_frames_are_written_as_png(trained: Path, igx: Program, tmp_path: Path) -> None:
+    frames = tmp_path / "frames"
+    arguments = ("play", str(trained), "--episodes", "1", "--device", "cpu", "--frames", str(frames))
+    ended = igx(*arguments, env={"MUJOCO_GL": "egl"})
+    if "MuJoCo can't render here" in ended.stderr:
+        pytest.skip(ended.stderr)
+    assert ended.returncode == 0, ended.stderr
+    assert f"40 frames are in {frames}." in ended.stdout
+    assert (frames / "frame_0039.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_not_there_is_refused(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["play", str(trained.parent / "b")]) == 2
+    assert "error: There is no run folder or checkpoint" in capsys.readouterr().err
+
+
+def test_a_truncated_checkpoint_is_refused(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = (trained / "nn" / "last.pth").read_bytes()
+    half = trained / "nn" / "half.pth"
+    half.write_bytes(whole[: len(whole) // 2])
+    assert run(["play", str(half), "--device", "cpu"]) == 2
+    assert f"error: {half} cannot be read: it is truncated, or not a checkpoint." in capsys.readouterr().err

@@ -1,0 +1,125 @@
+"""`igx train`, as people use it, on the cartpole."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from installed import Program
+
+from igx.cli.app import run
+from igx.rl import checkpoints
+
+SMALL = ("--num-envs", "16", "ppo.horizon=8", "ppo.minibatch_size=64", "run.torch_threads=1", "sim.threads=1")
+
+
+def train(runs_dir: Path, *arguments: str, name: str = "a", epochs: int = 2) -> int:
+    """Train a little in this process; returns the exit code."""
+    where = ("--runs-dir", str(runs_dir), "--name", name, "--max-epochs", str(epochs))
+    return run(["train", "cartpole", "--device", "cpu", *SMALL, *where, *arguments])
+
+
+def metrics(folder: Path) -> list[dict[str, Any]]:
+    """What each epoch came to, less what depends on the clock."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    timed = ("_s", "time")
+    return [{n: v for n, v in line.items() if not n.endswith(timed) and "_s/" not in n} for line in lines]
+
+
+def test_a_run_says_what_was_chosen_how_it_went_and_how_to_go_on(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert train(tmp_path) == 0
+    lines = capsys.readouterr().out.splitlines()
+    folder = tmp_path / "a"
+    assert lines[0] == "Training cartpole with ppo: 16 environments on mujoco-cpu (cpu), preset cpu, seed 42."
+    assert lines[1] == f"Writing to {folder}; Ctrl-C saves and ends."
+    assert lines[2].startswith("epoch 1/2")
+    assert lines[-3].startswith("epoch 2/2")
+    assert lines[-2].startswith("Finished after 2 epochs, 256 steps")
+    assert lines[-1] == f"Results are in {folder}. Play the policy: igx play {folder}"
+
+
+def test_the_config_of_a_run_repeats_it(tmp_path: Path) -> None:
+    assert train(tmp_path, "--seed", "7", name="first", epochs=3) == 0
+    again = ["train", "--config", str(tmp_path / "first" / "config.yaml"), "--name", "again"]
+    assert run(again) == 0
+    assert metrics(tmp_path / "again") == metrics(tmp_path / "first")
+    assert len(metrics(tmp_path / "first")) == 3
+
+
+def test_rl_games_own_ppo_trains_too(tmp_path: Path) -> None:
+    assert train(tmp_path, "--agent", "rl-games-ppo") == 0
+    assert (tmp_path / "a" / "nn" / "last.pth").exists()
+
+
+def test_a_run_that_is_there_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    assert train(tmp_path) == 2
+    assert "is already there; choose another --name." in capsys.readouterr().err
+
+
+def test_a_checkpoint_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    missing = tmp_path / "nowhere.pth"
+    assert train(tmp_path, "--checkpoint", str(missing)) == 2
+    assert f"error: There is no checkpoint {missing}." in capsys.readouterr().err
+    assert not (tmp_path / "a").exists()
+
+
+class Creates:
+    """Pickles to something that makes a folder when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_checkpoint_that_holds_code_is_refused_without_running_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    torch.save({"model": Creates(tmp_path / "it ran")}, tmp_path / "bad.pth")
+    assert train(tmp_path, "--checkpoint", str(tmp_path / "bad.pth")) == 2
+    assert "holds code (posix.mkdir) instead of tensors; it was not run." in capsys.readouterr().err
+    assert not (tmp_path / "it ran").exists()
+
+
+def test_a_checkpoint_of_another_network_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert train(tmp_path, name="first", epochs=1) == 0
+    last = tmp_path / "first" / "nn" / "last.pth"
+    assert train(tmp_path, "--checkpoint", str(last), "network.units=[8]") == 2
+    assert f"{last} is of another network: a2c_network.actor_mlp.0.weight is" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"])
+def test_a_signal_saves_and_ends_with_its_code(number: signal.Signals, code: int, igx: Program, tmp_path: Path) -> None:
+    where = ("--runs-dir", str(tmp_path), "--name", "a", "--max-epochs", "1000000")
+    process: subprocess.Popen[str] = igx.start("train", "cartpole", "--device", "cpu", *SMALL, *where)
+    log = tmp_path / "a" / "metrics.jsonl"
+    deadline = time.monotonic() + 90
+    while not (log.exists() and log.read_text().count("\n") >= 2):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "Interrupted after" in output
+    assert checkpoints.load(tmp_path / "a" / "nn" / "last.pth")["epoch"] == metrics(tmp_path / "a")[-1]["epoch"]
+
+
+def test_a_terminal_shows_a_panel_with_every_reward_term(igx: Program, tmp_path: Path) -> None:
+    where = ("--runs-dir", str(tmp_path), "--name", "a", "--max-epochs", "30")
+    shown = igx.on_terminal("train", "cartpole", "--device", "cpu", *SMALL, *where, columns=100, env={"NO_COLOR": "1"})
+    last = shown[shown.rindex("epoch length") if "epoch length" in shown else 0 :]
+    assert "30/30" in last
+    assert "steps/s" in last
+    for term in ("alive", "tilt", "cart_speed", "pole_speed"):
+        assert term in last
+    assert "Finished after 30 epochs" in last
