@@ -198,7 +198,6 @@ _MEASURE = """
 from pathlib import Path
 import torch, igx
 from igx.env import memory
-from igx.sim.buffers import probe_buffers
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
@@ -210,8 +209,7 @@ def play(num_envs):
     return env
 
 model = play(16).simulator.model  # what is taken once, such as libraries, is in place now
-sizes = probe_buffers(model)
-estimate = memory.bytes_per_env(model, contacts=sizes.contacts, constraints=sizes.constraints)
+estimate = memory.bytes_per_env(model)
 before = resident()
 env = play(8192)
 print((resident() - before) / 8192, estimate)

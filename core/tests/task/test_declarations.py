@@ -79,7 +79,7 @@ def test_observations_keep_the_order_of_the_class() -> None:
     assert placed.obs["policy"].tolist() == [[0.5, 1.0, 2.0, 0.5, 0.0]]
 
 
-def test_a_term_that_a_subclass_declares_anew_stands_where_the_subclass_puts_it() -> None:
+def test_a_term_that_a_subclass_declares_anew_keeps_its_place() -> None:
     class Base(Cart):
         first = observation(terms.joint_vel)
         second = observation(terms.last_action)
@@ -89,8 +89,8 @@ def test_a_term_that_a_subclass_declares_anew_stands_where_the_subclass_puts_it(
         first = observation(terms.joint_pos)
 
     placed = static(Derived, joint_pos=[0.5, 0.25])
-    assert list(placed.env.program.layout["policy"]) == ["cart_pos", "second", "third", "first"]
-    assert placed.obs["policy"][0, -2:].tolist() == [0.5, 0.25]
+    assert list(placed.env.program.layout["policy"]) == ["cart_pos", "first", "second", "third"]
+    assert placed.obs["policy"][0, 1:3].tolist() == [0.5, 0.25]
     assert list(static(Base).env.program.layout["policy"]) == ["cart_pos", "first", "second"]
 
 
@@ -360,7 +360,7 @@ def test_a_task_that_can_not_be_captured_must_say_why() -> None:
 # What is refused when it is built or used.
 
 
-def test_a_term_that_is_switched_off_is_not_there_for_others() -> None:
+def test_an_observation_that_is_switched_off_is_still_there_for_a_reward() -> None:
     class Dependent(Cart):
         @observation
         def pole_angle(self) -> Tensor:
@@ -370,9 +370,10 @@ def test_a_term_that_is_switched_off_is_not_there_for_others() -> None:
         def tilt(self) -> Tensor:
             return self.pole_angle().abs()
 
-    complaint = "The observation 'pole_angle' of Dependent is switched off, but another term asks for it."
-    with refused(complaint):
-        static(Dependent, settings={"observations": {"pole_angle": False}})
+    cart = static(Dependent, settings={"observations": {"pole_angle": False}}, joint_pos=[[0.0, 0.25]])
+    assert "pole_angle" not in cart.env.program.layout["policy"]
+    cart.step()
+    assert cart.env.program.weighted_terms[0, list(cart.task.chosen["reward"]).index("tilt")] == 0.25
 
 
 def test_a_term_is_not_overwritten_by_accident() -> None:

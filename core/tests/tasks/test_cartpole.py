@@ -10,7 +10,6 @@ import torch
 
 import igx
 from igx.config.compose import compose
-from igx.errors import TaskError
 from igx.plugins import load_plugins
 from igx.tasks.cartpole import Cartpole
 from igx.testing import StaticTask, static
@@ -223,6 +222,6 @@ def test_a_task_can_not_lose_its_failing_cost_to_a_gain() -> None:
         igx.make("cartpole", num_envs=1, device="cpu", overrides=["task.fail_cost=1.0"])
 
 
-def test_an_observation_that_the_reward_needs_can_not_be_switched_off() -> None:
-    with pytest.raises(TaskError, match="'pole_angle' of Cartpole is switched off, but another term asks for it"):
-        igx.make("cartpole", num_envs=1, device="cpu", overrides=["task.observations.pole_angle=false"])
+def test_an_observation_that_the_reward_needs_can_be_hidden_from_the_policy() -> None:
+    env = igx.make("cartpole", num_envs=1, device="cpu", overrides=["task.observations.pole_angle=false"])
+    assert env.observation_widths == {"policy": 3}

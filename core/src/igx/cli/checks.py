@@ -79,9 +79,9 @@ def plugins() -> Iterator[CheckResult]:
 
 def memory() -> Iterator[CheckResult]:
     """Free memory of the host and of each GPU."""
-    free = _free_host_memory()
-    if free is not None:
-        yield _memory_result("memory", free)
+    import psutil
+
+    yield _memory_result("memory", psutil.virtual_memory().available / _GIB)
     if _has_cuda():
         import torch
 
@@ -158,15 +158,6 @@ def _import_result(module: str, *, package: str) -> CheckResult | None:
     else:
         return None
     return CheckResult(name=module, ok=False, detail=detail, advice=f"pip install {package}")
-
-
-def _free_host_memory() -> float | None:
-    """Memory that can be had without swapping [GiB], where the system says so."""
-    path = Path("/proc/meminfo")
-    if not path.exists():
-        return None
-    sizes = dict(line.split(":", 1) for line in path.read_text().splitlines())
-    return int(sizes["MemAvailable"].split()[0]) * 1024 / _GIB
 
 
 def _memory_result(name: str, free: float) -> CheckResult:

@@ -79,17 +79,22 @@ def build(task_class: type[Task], config: Any, *, simulator_class: Any) -> VecEn
     device = _device(config.sim.device)
     scene = task_class.scene(config.task)
     model = build_scene(scene, sim=config.sim)
-    sizes = probe_buffers(model, contacts=config.sim.contacts_per_env, constraints=config.sim.constraints_per_env)
-    each = bytes_per_env(model, contacts=sizes.contacts, constraints=sizes.constraints)
-    require_memory(each * config.sim.num_envs, device=device, num_envs=config.sim.num_envs)
-    simulator = simulator_class(model, config.sim, varied=task_class.varied_fields(config.task))
+    sim = config.sim
+    if device.type == "cuda":
+        room = probe_buffers(model, contacts=sim.contacts_per_env, constraints=sim.constraints_per_env)
+        sim = sim.model_copy(update={"contacts_per_env": room.contacts, "constraints_per_env": room.constraints})
+        each = bytes_per_env(model, contacts=room.contacts, constraints=room.constraints)
+    else:
+        each = bytes_per_env(model)
+    require_memory(each * sim.num_envs, device=device, num_envs=sim.num_envs)
+    simulator = simulator_class(model, sim, varied=task_class.varied_fields(config.task))
     generator = torch.Generator(device).manual_seed(config.run.seed)
     task = task_class(config.task, scene=scene, simulator=simulator, generator=generator)
     program = Program(task, simulator)
-    if config.sim.compile:
+    if sim.compile:
         program.compile()
-    trace = Trace(simulator, num_envs=config.sim.trace_envs, num_steps=config.sim.trace_steps)
-    return VecEnv(task=task, simulator=simulator, program=program, trace=trace, use_graph=config.sim.capture)
+    trace = Trace(simulator, num_envs=sim.trace_envs, num_steps=sim.trace_steps)
+    return VecEnv(task=task, simulator=simulator, program=program, trace=trace, use_graph=sim.capture)
 
 
 def _device(name: str) -> torch.device:

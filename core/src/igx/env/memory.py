@@ -1,8 +1,7 @@
 """How much memory an environment takes, so that a number too large is refused before anything is allocated."""
 
-import os
-
 import mujoco
+import psutil
 import torch
 
 from igx.errors import SimulatorError
@@ -11,11 +10,15 @@ _ENGINE_SHARE = 4
 """Bytes that each number counted by `bytes_per_env` takes, generously."""
 
 
-def bytes_per_env(model: mujoco.MjModel, *, contacts: int, constraints: int) -> int:
+def bytes_per_env(model: mujoco.MjModel, *, contacts: int = 0, constraints: int = 0) -> int:
     """An upper estimate of what one environment takes in an engine and the torch buffers over it.
 
     Counts numbers by the model's sizes: state and derived quantities of bodies, joints and geoms, the constraint
     Jacobian, contacts.
+
+    Args:
+        model: the compiled scene.
+        contacts, constraints: rows of which each environment has its own; none on the CPU, where threads share them.
     """
     kinematics = 60 * model.nbody + 30 * model.ngeom + 30 * model.nv + 8 * model.nv * model.nv
     constraint_rows = constraints * (model.nv + 12)
@@ -42,7 +45,7 @@ def free_memory(device: torch.device) -> int:
     """Bytes that can be allocated on `device`."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return psutil.virtual_memory().available
 
 
 def _gib(number: int) -> str:

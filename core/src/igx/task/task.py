@@ -87,8 +87,8 @@ class Task:
     @classmethod
     def varied_fields(cls, config: TaskConfig) -> tuple[str, ...]:
         """`MjModel` fields that the enabled reset terms write."""
-        chosen = chosen_terms(cls, config).get("reset", {})
-        return tuple(dict.fromkeys(field for _, options, _ in chosen.values() for field in options["writes"]))
+        resets = switched_on(configured_terms(cls, config))["reset"]
+        return tuple(dict.fromkeys(field for _, options, _ in resets.values() for field in options["writes"]))
 
     def __init__(
         self, config: TaskConfig, *, scene: Sequence[Declared[Any]], simulator: Simulator, generator: torch.Generator
@@ -97,10 +97,11 @@ class Task:
         self.num_envs, self.device, self.step_dt = simulator.num_envs, simulator.device, simulator.step_dt
         self._live = {part.name: part.bind(simulator) for part in scene}
         self.actuators = {part.name: self._live[part.name] for part in scene if isinstance(part, JointActuator)}
-        self.chosen = chosen_terms(type(self), config)
-        self._bound = {
+        configured = configured_terms(type(self), config)
+        self.chosen = switched_on(configured)
+        self._bound = {  # what is switched off too: a reward may go on using an observation that is not shown
             (kind, name): BoundTerm(term, self, params)
-            for kind, terms in self.chosen.items()
+            for kind, terms in configured.items()
             for name, (term, _, params) in terms.items()
         }
         num_actions = sum(actuator.num_actions for actuator in self.actuators.values())
@@ -167,9 +168,6 @@ class Task:
 
     def term(self, kind: str, name: str) -> BoundTerm:
         """A term of this task, added ones included."""
-        if (kind, name) not in self._bound:
-            task = type(self).__name__
-            raise TaskError(f"The {kind} {name!r} of {task} is switched off, but another term asks for it.")
         return self._bound[kind, name]
 
     def forget(self) -> None:
@@ -190,12 +188,12 @@ ChosenTerm = tuple[Term, dict[str, Any], dict[str, Any]]
 """A term that is in use, its options and its parameters, as the config has them."""
 
 
-def chosen_terms(task: type[Task], config: TaskConfig) -> dict[str, dict[str, ChosenTerm]]:
-    """Terms in use under `config`, by kind and name: the class's in its order, then those that the config adds."""
-    chosen: dict[str, dict[str, ChosenTerm]] = {}
+def configured_terms(task: type[Task], config: TaskConfig) -> dict[str, dict[str, ChosenTerm]]:
+    """All terms under `config`, by kind and name: the class's in its order, then those that the config adds."""
+    configured: dict[str, dict[str, ChosenTerm]] = {}
     for kind in ("remembered", "metric"):
         own = task.terms.get(kind, {})
-        chosen[kind] = {name: (term, {}, resolve_settings(term.params, config)) for name, term in own.items()}
+        configured[kind] = {name: (term, {}, resolve_settings(term.params, config)) for name, term in own.items()}
     for kind, section in SECTIONS.items():
         terms: dict[str, ChosenTerm] = {}
         for name, settings in getattr(config, section, ()):
@@ -204,20 +202,22 @@ def chosen_terms(task: type[Task], config: TaskConfig) -> dict[str, dict[str, Ch
             term = registered_term(kind, registered) if registered else task.terms[kind][name]
             told = resolve_settings({**term.options, **term.params}, config) | values
             options = {option: told.pop(option) for option in term.options}
-            if options.get("enabled", True):
-                terms[name] = (term, options, told)
-        chosen[kind] = terms
-    return chosen
+            terms[name] = (term, options, told)
+        configured[kind] = terms
+    return configured
+
+
+def switched_on(terms: Mapping[str, Mapping[str, ChosenTerm]]) -> dict[str, dict[str, ChosenTerm]]:
+    """Those of the configured terms that are not switched off."""
+    return {
+        kind: {name: chosen for name, chosen in named.items() if chosen[1].get("enabled", True)}
+        for kind, named in terms.items()
+    }
 
 
 def _attributes(cls: type[Task]) -> dict[str, Any]:
-    """Attributes of a class and its bases in order of declaration; what a subclass overrides takes its own place."""
-    found: dict[str, Any] = {}
-    for base in reversed(cls.__mro__):
-        for name, value in vars(base).items():
-            found.pop(name, None)
-            found[name] = value
-    return found
+    """Attributes of a class and its bases in order of declaration; what a subclass overrides keeps its place."""
+    return {name: value for base in reversed(cls.__mro__) for name, value in vars(base).items()}
 
 
 def _check_names(cls: type[Task], attributes: Mapping[str, Any]) -> None:
