@@ -1,12 +1,14 @@
 """Many environments of one task, stepped together: eager on the CPU, one captured graph on CUDA."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
 import gymnasium
 import numpy as np
+import torch
 from torch import Tensor
 
 from igx.env.capture import capture
@@ -14,6 +16,9 @@ from igx.env.trace import Trace
 from igx.errors import TaskError
 from igx.sim.simulator import Simulator
 from igx.task import Program, Task
+
+_WORTH_SHARING = 16_384
+"""Environments from which on several torch threads are quicker than one at a step's many small tensors."""
 
 
 class VecEnv:
@@ -37,6 +42,7 @@ class VecEnv:
         self.obs, self.last_obs = program.observations, program.last_observations
         self.reward, self.terminated, self.truncated = program.reward, program.terminated, program.truncated
         self._use_graph = use_graph and task.device.type == "cuda" and task.capture
+        self._has_small_tensors = task.device.type == "cpu" and task.num_envs < _WORTH_SHARING
         self._replay: Callable[[], None] | None = None
 
     @property
@@ -79,6 +85,9 @@ class VecEnv:
         self.program.action.copy_(action.detach())
         if self._use_graph:
             self._replayed_step()
+        elif self._has_small_tensors:
+            with _one_torch_thread():
+                self._eager_step()
         else:
             self._eager_step()
         return self.obs, self.reward, self.terminated, self.truncated, self.last_obs
@@ -122,3 +131,14 @@ class VecEnv:
 def _box(width: int, limit: float | None) -> gymnasium.spaces.Box:
     bound = math.inf if limit is None else limit
     return gymnasium.spaces.Box(-bound, bound, (width,), np.float32)
+
+
+@contextmanager
+def _one_torch_thread() -> Generator[None]:
+    """Keep torch's other threads from taking the cores on which the physics runs."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
