@@ -122,6 +122,11 @@ def _bare_cuda(env: VecEnv, actions: Tensor) -> Callable[[int], None]:
     import mujoco_warp as mjw
     import warp as wp
 
+    from igx.sim.mujoco_gpu import MujocoGpu
+
+    simulator = env.simulator
+    if not isinstance(simulator, MujocoGpu):
+        raise click.ClickException(f"No bare physics is known for simulator {simulator.name!r}.")
     sizes, model = probe_buffers(env.simulator.model), env.simulator.model
     with wp.ScopedDevice(wp.device_from_torch(env.device)):
         engine = mjw.put_model(model)
@@ -132,14 +137,14 @@ def _bare_cuda(env: VecEnv, actions: Tensor) -> Callable[[int], None]:
         wp.to_torch(getattr(data, name)).copy_(env.simulator.field(name))
 
     def substeps() -> None:
-        with env.simulator.launching():
+        with simulator.launching():
             for _ in range(env.simulator.decimation):
                 mjw.step(engine, data)
 
     ctrl, controls = wp.to_torch(data.ctrl), _controls(env, actions)
     replay = capture(substeps, simulator=env.simulator, generators=())
 
-    def step(index: int) -> None:
+    def step(index: int, _kept_alive: object = (engine, data)) -> None:
         ctrl.copy_(controls[index % 64])
         replay()
 

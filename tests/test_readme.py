@@ -40,7 +40,9 @@ def test_its_ant_is_the_ant() -> None:
 
 def test_its_commands_are_those_of_igx() -> None:
     described = set(re.findall(r"^\| `igx ([a-z-]+)", README, flags=re.MULTILINE))
-    printed = subprocess.run([Path(sys.executable).with_name("igx"), "--help"], capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        [Path(sys.executable).with_name("igx"), "--help"], capture_output=True, text=True, check=True
+    ).stdout
     assert described == set(re.findall(r"^  ([a-z-]+)  ", printed, flags=re.MULTILINE))
 
 

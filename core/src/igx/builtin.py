@@ -100,7 +100,6 @@ def igx_simulators() -> Iterator[SimulatorSpec]:
         name="static",
         target="igx.sim.static:StaticSimulator",
         summary="No physics: the state stays as it is written. For tests and for `igx show`.",
-        devices=("cpu", "cuda"),
     )
 
 

@@ -17,7 +17,7 @@ from igx.rl.metrics import Scalars
 from igx.rl.rl_games import AlgoObserver, create_algo
 from igx.rl.runner import train
 
-pytestmark = pytest.mark.gpu
+pytestmark = [pytest.mark.gpu, pytest.mark.filterwarnings("ignore:Synchronization debug mode")]
 
 CUDA: dict[str, Any] = {"device": "cuda:0", "num_envs": 256}
 

@@ -85,8 +85,8 @@ def program(ctx: click.Context) -> None:
 
 def main() -> None:
     """Run the program as the shell called it, and exit."""
-    # While torch waits for work its threads must not take the cores from the physics: measured on 2 cores, spinning made
-    # an environment step three times as long. Read when torch is first imported; what the user set stands.
+    # While torch waits for work, its threads must not take the cores from the physics: on 2 cores, spinning made an
+    # environment step three times as long. Read when torch is first imported; what the user set stands.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     code = run(sys.argv[1:])
     sys.exit(code if _flushed() else FAILURE)

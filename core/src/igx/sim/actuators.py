@@ -13,6 +13,7 @@ from torch import Tensor
 from igx.errors import TaskError
 from igx.sim.declared import Declared, matching
 from igx.sim.entities import Articulation
+from igx.sim.placing import own_names, scalar_joints
 from igx.sim.simulator import Simulator
 
 
@@ -31,18 +32,15 @@ class JointActuator(Declared["JointActuatorState"]):
         self.robot, self.joints, self.scale = robot, joints, scale
 
     def add_to(self, spec: mujoco.MjSpec) -> None:
-        driven = self._driven([joint.name for joint in spec.joints if joint.type in _SCALAR])
+        own = own_names(scalar_joints(spec), name=self.robot.name)
+        driven = matching(self.joints, own, what=f"joint of {self.robot.name!r}")
+        targets = [self.robot.prefix + joint for joint in driven]
         for actuator in spec.actuators:  # a model file's own actuators give way to the declared ones
-            if actuator.target in driven:
-                spec.delete(actuator)
-        for joint in driven:
-            actuator = spec.add_actuator(name=f"{self.name}:{joint}", target=joint, trntype=mujoco.mjtTrn.mjTRN_JOINT)
+            if actuator.trntype in _ON_JOINTS and actuator.target in targets:
+                _delete(spec, actuator)
+        for target in targets:
+            actuator = spec.add_actuator(name=f"{self.name}:{target}", target=target, trntype=mujoco.mjtTrn.mjTRN_JOINT)
             self._control(actuator)
-
-    def _driven(self, names: Sequence[str]) -> list[str]:
-        prefix = self.robot.prefix
-        own = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
-        return [prefix + name for name in matching(self.joints, own, what=f"joint of {self.robot.name!r}")]
 
     @abstractmethod
     def _control(self, actuator: mujoco.MjsActuator) -> None:
@@ -75,7 +73,7 @@ class JointPosition(JointActuator):
         scale: [rad or m] an action of 1.
         stiffness: [N·m/rad or N/m].
         damping: [N·m·s/rad or N·s/m].
-        effort_limit: largest torque or force; None leaves the model's own limits.
+        effort_limit: largest torque or force; None leaves the joint's own limit.
         relative: whether targets add to the default joint positions instead of to 0.
     """
 
@@ -110,7 +108,7 @@ class JointVelocity(JointActuator):
         joints: regular expression of the driven joints.
         scale: [rad/s or m/s] an action of 1.
         damping: [N·m·s/rad or N·s/m].
-        effort_limit: largest torque or force; None leaves the model's own limits.
+        effort_limit: largest torque or force; None leaves the joint's own limit.
     """
 
     def __init__(
@@ -167,10 +165,17 @@ class JointActuatorState:
         self._ctrl.copy_(self._offset + self._scale * action)
 
 
-_SCALAR = (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE)
+_ON_JOINTS = (mujoco.mjtTrn.mjTRN_JOINT, mujoco.mjtTrn.mjTRN_JOINTINPARENT)
+
+
+def _delete(spec: mujoco.MjSpec, actuator: mujoco.MjsActuator) -> None:
+    for sensor in spec.sensors:
+        if sensor.objtype == mujoco.mjtObj.mjOBJ_ACTUATOR and sensor.objname == actuator.name:
+            spec.delete(sensor)
+    spec.delete(actuator)
 
 
 def _limit(actuator: mujoco.MjsActuator, effort: float | None) -> None:
     if effort is not None:
         actuator.forcelimited = True
-        actuator.forcerange = [-effort, effort]
+        actuator.forcerange[:] = [-effort, effort]

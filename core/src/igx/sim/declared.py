@@ -42,7 +42,7 @@ def resolve_settings(value: Any, config: Any) -> Any:
     if isinstance(value, Setting):
         for part in value.name.split("."):
             if not hasattr(config, part):
-                known = suggest(part, type(config).model_fields)
+                known = suggest(part, getattr(type(config), "model_fields", ()))
                 raise TaskError(f"{value!r}: {type(config).__name__} has no field {part!r}.{known}")
             config = getattr(config, part)
         return config

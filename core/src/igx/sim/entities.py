@@ -5,22 +5,24 @@ is that robot's state, one row per environment. Positions are relative to the en
 (w, x, y, z), velocities name their frame: `_w` the world's, `_b` the body's own.
 """
 
-import re
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import mujoco
 import torch
 from torch import Tensor
 
-from igx.errors import ModelError, TaskError
+from igx.errors import ModelError, TaskError, suggest
 from igx.math import rotate, rotate_inverse
 from igx.sim.declared import Declared, matching
-from igx.sim.models import load_model
+from igx.sim.placing import Shape, add_contact_sensor, add_shape, attach_model, own_names
 from igx.sim.simulator import Simulator
 
 _FREE = int(mujoco.mjtJoint.mjJNT_FREE)
 _HINGE_OR_SLIDE = (int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE))
+_DATA = mujoco.mjtConDataField
+_WRENCH = (_DATA.mjCONDATA_FORCE, _DATA.mjCONDATA_TORQUE, _DATA.mjCONDATA_POS)
+
+
 class Articulation(Declared["ArticulationState"]):
     """A robot: bodies connected by hinge and slide joints, its root free or fixed to the world.
 
@@ -48,25 +50,28 @@ class Articulation(Declared["ArticulationState"]):
         self.wrench_bodies = wrench_bodies
 
     def add_to(self, spec: mujoco.MjSpec) -> None:
-        child = load_model(self.model)
-        roots = child.worldbody.bodies
-        if len(roots) != 1:
-            raise ModelError(f"Model {self.model!r} of {self.name!r} has {len(roots)} bodies at its top; a robot has one.")
-        _place(roots[0], self.spawn_pos, self.spawn_height)
-        sensed = self._sensed_bodies(child)
-        spec.attach(child, prefix=self.prefix, frame=spec.worldbody.add_frame())
-        for body in sensed:
-            _add_contact_sensor(spec, f"{self.prefix}{body}")
+        root = attach_model(spec, self.model, name=self.name)
+        if self.spawn_pos is not None:
+            root.pos[:] = self.spawn_pos
+        if self.spawn_height is not None:
+            root.pos[2] = self.spawn_height
+        for body in self.wrench_bodies_of(own_names(spec.bodies, name=self.name)):
+            add_contact_sensor(spec, self.wrench_sensor(body), body=f"{self.prefix}{body}", wanted=_WRENCH)
 
     @property
     def prefix(self) -> str:
         """What the names of the model's parts begin with in the scene."""
         return f"{self.name}/"
 
-    def _sensed_bodies(self, child: mujoco.MjSpec) -> list[str]:
+    def wrench_bodies_of(self, bodies: Sequence[str]) -> list[str]:
+        """Which of the robot's bodies have a wrench sensor."""
         if self.wrench_bodies is None:
             return []
-        return matching(self.wrench_bodies, [body.name for body in child.bodies[1:]], what=f"body of {self.name!r}")
+        return matching(self.wrench_bodies, bodies, what=f"body of {self.name!r}")
+
+    def wrench_sensor(self, body: str) -> str:
+        """Name in the scene of the sensor of a body's contacts."""
+        return f"{self.prefix}{body}/wrench"
 
     def bind(self, simulator: Simulator) -> "ArticulationState":
         return ArticulationState(self, simulator)
@@ -88,7 +93,7 @@ class ArticulationState:
         bodies = [i for i in range(model.nbody) if model.body(i).name.startswith(prefix)]
         joints = [i for i in range(model.njnt) if model.jnt_bodyid[i] in set(bodies)]
         self.root_id = bodies[0]
-        self.has_free_root = bool(joints) and model.jnt_type[joints[0]] == _FREE
+        self.has_free_root = bool(joints) and int(model.jnt_type[joints[0]]) == _FREE
         moving = joints[1:] if self.has_free_root else joints
         self.body_names = tuple(model.body(i).name.removeprefix(prefix) for i in bodies)
         self.joint_names = tuple(model.joint(i).name.removeprefix(prefix) for i in moving)
@@ -96,22 +101,21 @@ class ArticulationState:
         self._bodies = _span(bodies)
         self._joint_qpos = _span([int(model.jnt_qposadr[i]) for i in moving])
         self._joint_qvel = _span([int(model.jnt_dofadr[i]) for i in moving])
+        self._tree = int(model.body_rootid[self.root_id])
         if self.has_free_root:
             qpos, qvel = int(model.jnt_qposadr[joints[0]]), int(model.jnt_dofadr[joints[0]])
             self._root_qpos, self._root_qvel = slice(qpos, qpos + 7), slice(qvel, qvel + 6)
         self._bind_limits(moving)
         self._bind_default(declared.default_joint_pos)
         self._bind_wrench()
-        self._everywhere = torch.ones(simulator.num_envs, dtype=torch.bool, device=simulator.device)
-        self.resetting = self._everywhere
+        self.resetting = torch.ones(simulator.num_envs, dtype=torch.bool, device=simulator.device)
 
     def _require_scalar(self, joints: Sequence[int]) -> None:
         model = self._sim.model
         for joint in joints:
             if model.jnt_type[joint] not in _HINGE_OR_SLIDE:
-                raise ModelError(
-                    f"Joint {model.joint(joint).name!r} of model {self._declared.model!r} is neither a hinge nor a slide."
-                )
+                name = model.joint(joint).name.removeprefix(self._declared.prefix)
+                raise ModelError(f"Joint {name!r} of model {self._declared.model!r} is neither a hinge nor a slide.")
 
     def _bind_limits(self, joints: Sequence[int]) -> None:
         model = self._sim.model
@@ -128,12 +132,12 @@ class ArticulationState:
         self._sim.default_qpos[self._joint_qpos] = self.default_joint_pos
 
     def _bind_wrench(self) -> None:
-        pattern, model = self._declared.wrench_bodies, self._sim.model
-        self.wrench_body_names = () if pattern is None else tuple(n for n in self.body_names if re.fullmatch(pattern, n))
-        ids = [model.body(f"{self._declared.prefix}{name}").id for name in self.wrench_body_names]
+        declared, model = self._declared, self._sim.model
+        self.wrench_body_names = tuple(declared.wrench_bodies_of(self.body_names))
+        ids = [self.root_id + self.body_names.index(name) for name in self.wrench_body_names]
         self._wrench_bodies = torch.tensor(ids, dtype=torch.long, device=self._sim.device)
-        sensors = [model.sensor(f"{self._declared.prefix}{name}") for name in self.wrench_body_names]
-        self._wrench_columns = _span([int(s.adr[0]) + i for s in sensors for i in range(9)])
+        columns = [int(model.sensor(declared.wrench_sensor(name)).adr[0]) for name in self.wrench_body_names]
+        self._wrench_columns = slice(columns[0], columns[-1] + 9) if columns else slice(0)
 
     # Root.
 
@@ -189,7 +193,7 @@ class ArticulationState:
         Raises:
             TaskError: if the robot has no such joint.
         """
-        return self.joint_names.index(matching(re.escape(name), self.joint_names, what=f"joint of {self._declared.name!r}")[0])
+        return self._index(name, self.joint_names, what="joint")
 
     @property
     def joint_pos(self) -> Tensor:
@@ -226,10 +230,9 @@ class ArticulationState:
     @property
     def body_lin_vel_w(self) -> Tensor:
         """Velocities of the bodies' origins in the world [m/s], shape `[num_envs, num_bodies, 3]`."""
-        cvel = self._sim.field("cvel")[:, self._bodies]  # of the point of each body that is now at the tree's centre of mass
-        tree = int(self._sim.model.body_rootid[self.root_id])
-        arm = self.body_pos - self._sim.field("subtree_com")[:, tree : tree + 1]
-        return cvel[..., 3:] + torch.linalg.cross(cvel[..., :3], arm)
+        spatial = self._sim.field("cvel")[:, self._bodies]  # of the point of each body that is now at the tree's centre
+        arm = self.body_pos - self._sim.field("subtree_com")[:, self._tree : self._tree + 1]
+        return spatial[..., 3:] + torch.linalg.cross(spatial[..., :3], arm)
 
     def body_index(self, name: str) -> int:
         """Row of a body in `body_pos` and the like.
@@ -237,7 +240,12 @@ class ArticulationState:
         Raises:
             TaskError: if the robot has no such body.
         """
-        return self.body_names.index(matching(re.escape(name), self.body_names, what=f"body of {self._declared.name!r}")[0])
+        return self._index(name, self.body_names, what="body")
+
+    def _index(self, name: str, known: Sequence[str], *, what: str) -> int:
+        if name not in known:
+            raise TaskError(f"{self._declared.name!r} has no {what} {name!r}.{suggest(name, known)}")
+        return known.index(name)
 
     @property
     def wrench(self) -> Tensor:
@@ -246,7 +254,7 @@ class ArticulationState:
         Of the last substep, in the frames of that substep; zero after a reset. Shape `[num_envs, 6 * bodies]`.
         """
         if not self.wrench_body_names:
-            raise TaskError(f"{self._declared.name!r} senses no wrench; name its bodies: Articulation(…, wrench_bodies=…).")
+            raise TaskError(f"{self._declared.name!r} senses no wrench; say which bodies do: wrench_bodies='.*_foot'.")
         sensed = self._sim.field("sensordata")[:, self._wrench_columns].unflatten(1, (-1, 3, 3))
         force, torque, point = sensed.unbind(2)
         origin = self._sim.substep_field("xpos")[:, self._wrench_bodies]
@@ -257,7 +265,7 @@ class ArticulationState:
     # Dynamics.
 
     def jacobian(self, body: str) -> Tensor:
-        """Jacobian of a body's origin: linear over angular velocity, world's axes, by all speeds `[num_envs, 6, nv]`."""
+        """Jacobian of a body's origin: linear over angular velocity in the world's axes, shape `[num_envs, 6, nv]`."""
         index = self.body_index(body)
         return torch.cat(self._sim.jacobian(self.root_id + index, self.body_pos[:, index]), dim=1)
 
@@ -275,9 +283,9 @@ class ArticulationState:
             vel: the same.
         """
         if pos is not None:
-            self._write(self.joint_pos, "qpos", self._joint_qpos, pos.clamp(self.joint_lower, self.joint_upper))
+            self._write(self.joint_pos, pos.clamp(self.joint_lower, self.joint_upper))
         if vel is not None:
-            self._write(self.joint_vel, "qvel", self._joint_qvel, vel)
+            self._write(self.joint_vel, vel)
 
     def set_root(
         self,
@@ -290,15 +298,17 @@ class ArticulationState:
         """Write the pose and velocity of a free root in the environments that are being reset."""
         if not self.has_free_root:
             raise TaskError(f"The root of {self._declared.name!r} is fixed to the world; it can't be set.")
-        qpos, qvel = self._root_qpos.start, self._root_qvel.start
-        parts = (("qpos", qpos, pos), ("qpos", qpos + 3, quat), ("qvel", qvel, lin_vel_w), ("qvel", qvel + 3, ang_vel_b))
-        for field, start, value in parts:
-            if value is not None:
-                columns = slice(start, start + value.shape[-1])
-                self._write(self._sim.field(field)[:, columns], field, columns, value)
+        if pos is not None:
+            self._write(self.root_pos, pos)
+        if quat is not None:
+            self._write(self.root_quat, quat)
+        if lin_vel_w is not None:
+            self._write(self.root_lin_vel_w, lin_vel_w)
+        if ang_vel_b is not None:
+            self._write(self.root_ang_vel_b, ang_vel_b)
 
-    def _write(self, current: Tensor, field: str, columns: "slice | Tensor", value: Tensor) -> None:
-        self._sim.field(field)[:, columns] = torch.where(self.resetting[:, None], value, current)
+    def _write(self, current: Tensor, value: Tensor) -> None:
+        current.copy_(torch.where(self.resetting[:, None], value, current))
 
 
 class RigidBody(Declared["RigidBodyState"]):
@@ -318,7 +328,7 @@ class RigidBody(Declared["RigidBodyState"]):
         self,
         model: str | None = None,
         *,
-        shape: Literal["box", "sphere", "capsule", "cylinder"] | None = None,
+        shape: Shape | None = None,
         size: Sequence[float] = (),
         mass: float = 1.0,
         friction: float = 1.0,
@@ -327,12 +337,13 @@ class RigidBody(Declared["RigidBodyState"]):
     ) -> None:
         if (model is None) == (shape is None):
             raise TaskError("RigidBody takes either a model or a shape with its size.")
-        self.model, self.shape, self.size = model, shape, size
+        self.model, self.size = model, size
+        self.shape: Shape | None = shape
         self.mass, self.friction, self.spawn_pos, self.rgba = mass, friction, spawn_pos, rgba
 
     def add_to(self, spec: mujoco.MjSpec) -> None:
         body = _add_shape_or_model(self, spec)
-        body.pos = list(self.spawn_pos)
+        body.pos[:] = self.spawn_pos
         if not body.joints:
             body.add_freejoint(name=f"{self.name}/root")
 
@@ -345,10 +356,9 @@ class RigidBodyState:
 
     def __init__(self, name: str, simulator: Simulator) -> None:
         model = simulator.model
-        body = next(i for i in range(model.nbody) if model.body(i).name.startswith(f"{name}/"))
-        joint = int(model.body_jntadr[body])
-        if joint < 0 or model.jnt_type[joint] != _FREE:
-            raise ModelError(f"The body of {name!r} has no free joint.")
+        joint = int(model.body_jntadr[_root_id(name, model)])
+        if model.jnt_type[joint] != _FREE:
+            raise ModelError(f"The body of {name!r} doesn't move freely: its model file gives it another joint.")
         self._sim, self.name = simulator, name
         self._qpos, self._qvel = int(model.jnt_qposadr[joint]), int(model.jnt_dofadr[joint])
         self.resetting = torch.ones(simulator.num_envs, dtype=torch.bool, device=simulator.device)
@@ -382,9 +392,17 @@ class RigidBodyState:
         ang_vel_b: Tensor | None = None,
     ) -> None:
         """Write the state of the environments that are being reset."""
-        for current, value in ((self.pos, pos), (self.quat, quat), (self.lin_vel_w, lin_vel_w), (self.ang_vel_b, ang_vel_b)):
-            if value is not None:
-                current.copy_(torch.where(self.resetting[:, None], value, current))
+        if pos is not None:
+            self._write(self.pos, pos)
+        if quat is not None:
+            self._write(self.quat, quat)
+        if lin_vel_w is not None:
+            self._write(self.lin_vel_w, lin_vel_w)
+        if ang_vel_b is not None:
+            self._write(self.ang_vel_b, ang_vel_b)
+
+    def _write(self, current: Tensor, value: Tensor) -> None:
+        current.copy_(torch.where(self.resetting[:, None], value, current))
 
 
 class Static(Declared["StaticState"]):
@@ -394,7 +412,7 @@ class Static(Declared["StaticState"]):
         self,
         model: str | None = None,
         *,
-        shape: Literal["box", "sphere", "capsule", "cylinder"] | None = None,
+        shape: Shape | None = None,
         size: Sequence[float] = (),
         friction: float = 1.0,
         pos: Sequence[float] = (0.0, 0.0, 0.0),
@@ -402,12 +420,19 @@ class Static(Declared["StaticState"]):
     ) -> None:
         if (model is None) == (shape is None):
             raise TaskError("Static takes either a model or a shape with its size.")
-        self.model, self.shape, self.size = model, shape, size
+        self.model, self.size = model, size
+        self.shape: Shape | None = shape
         self.friction, self.pos, self.rgba = friction, pos, rgba
         self.mass = 0.0
 
     def add_to(self, spec: mujoco.MjSpec) -> None:
-        _add_shape_or_model(self, spec).pos = list(self.pos)
+        body = _add_shape_or_model(self, spec)
+        body.pos[:] = self.pos
+        joints = own_names(spec.joints, name=self.name)
+        if joints:
+            raise ModelError(
+                f"Model {self.model!r} of {self.name!r} has the joint {joints[0]!r}; a Static never moves."
+            )
 
     def bind(self, simulator: Simulator) -> "StaticState":
         return StaticState(self.name, simulator)
@@ -418,7 +443,7 @@ class StaticState:
 
     def __init__(self, name: str, simulator: Simulator) -> None:
         model = simulator.model
-        body = next(i for i in range(model.nbody) if model.body(i).name.startswith(f"{name}/"))
+        body = _root_id(name, model)
         self.pos = torch.as_tensor(model.body_pos[body], dtype=torch.float32, device=simulator.device)
         self.quat = torch.as_tensor(model.body_quat[body], dtype=torch.float32, device=simulator.device)
 
@@ -446,56 +471,24 @@ class GroundPlane(Declared[None]):
         return None
 
 
-def _span(ids: Sequence[int]) -> "slice | Tensor":
-    """Columns as a slice where they are adjacent, so that indexing gives a view instead of a copy."""
-    if not ids or list(ids) == list(range(ids[0], ids[0] + len(ids))):
-        return slice(ids[0], ids[0] + len(ids)) if ids else slice(0, 0)
-    return torch.tensor(ids)
+def _span(ids: Sequence[int]) -> slice:
+    """The columns `ids`, which are adjacent in a compiled model, as a slice, so that indexing gives a view."""
+    return slice(ids[0], ids[-1] + 1) if ids else slice(0)
 
 
-def _place(body: mujoco.MjsBody, pos: Sequence[float] | None, height: float | None) -> None:
-    if pos is not None:
-        body.pos = list(pos)
-    if height is not None:
-        body.pos = [body.pos[0], body.pos[1], height]
+def _root_id(name: str, model: mujoco.MjModel) -> int:
+    return next(i for i in range(model.nbody) if model.body(i).name.startswith(f"{name}/"))
 
 
 def _add_shape_or_model(declared: "RigidBody | Static", spec: mujoco.MjSpec) -> mujoco.MjsBody:
     if declared.model is not None:
-        child = load_model(declared.model)
-        body = child.worldbody.bodies[0]
-        spec.attach(child, prefix=f"{declared.name}/", frame=spec.worldbody.add_frame())
-        return body
-    body = spec.worldbody.add_body(name=f"{declared.name}/body")
-    body.add_geom(
-        type=_SHAPES[declared.shape or "box"],
-        size=[*declared.size, *(0.0 for _ in range(3 - len(declared.size)))],
+        return attach_model(spec, declared.model, name=declared.name)
+    return add_shape(
+        spec,
+        name=declared.name,
+        shape=declared.shape or "box",
+        size=declared.size,
         mass=declared.mass,
-        friction=[declared.friction, 0.005, 0.0001],
-        rgba=list(declared.rgba),
+        friction=declared.friction,
+        rgba=declared.rgba,
     )
-    return body
-
-
-_SHAPES: dict[str, mujoco.mjtGeom] = {
-    "box": mujoco.mjtGeom.mjGEOM_BOX,
-    "sphere": mujoco.mjtGeom.mjGEOM_SPHERE,
-    "capsule": mujoco.mjtGeom.mjGEOM_CAPSULE,
-    "cylinder": mujoco.mjtGeom.mjGEOM_CYLINDER,
-}
-
-
-def _add_contact_sensor(spec: mujoco.MjSpec, body: str) -> None:
-    """Net force, torque and point of all contacts of a body, in the world's axes; torque about the point."""
-    data = mujoco.mjtConDataField
-    wanted = sum(1 << int(field) for field in (data.mjCONDATA_FORCE, data.mjCONDATA_TORQUE, data.mjCONDATA_POS))
-    net_force, one_slot = 3, 1
-    spec.add_sensor(
-        name=body,
-        type=mujoco.mjtSensor.mjSENS_CONTACT,
-        objtype=mujoco.mjtObj.mjOBJ_XBODY,
-        objname=body,
-        intprm=[wanted, net_force, one_slot],
-    )
-
-

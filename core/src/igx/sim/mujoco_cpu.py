@@ -1,22 +1,24 @@
 """MuJoCo's C engine on all cores of a CPU: every environment is a row of one `mujoco.batch.Batch`."""
 
+import contextlib
 import copy
 import warnings
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
 import torch
 from mujoco.batch import MODEL_FIELDS, Batch, SimulationError
+from numpy.typing import NDArray
 from torch import Tensor
 
 from igx.config.sections import SimConfig
 from igx.errors import SimulatorError, suggest
 from igx.sim.engine_log import engine_log_off
-from igx.sim.simulator import FIELD_STAGE, Simulator, Stage
+from igx.sim.simulator import FIELD_STAGE, SET_CONST_INPUTS, Simulator, Stage
 
-_SET_CONST_INPUTS = frozenset(mujoco.MjModel._setconst_inputs)  # noqa: SLF001  (the name that MuJoCo's docs give)
+_Ids = NDArray[np.int64]
 
 
 class MujocoCpu(Simulator):
@@ -39,7 +41,7 @@ class MujocoCpu(Simulator):
         self._sources: dict[str, Tensor] = {}
         self._model_values = {name: self._batch.expand(name) for name in self.varied}
         self._model_fields: dict[str, Tensor] = {}
-        self._needs_set_const = any(name in _SET_CONST_INPUTS or name.startswith("opt.") for name in varied)
+        self._needs_set_const = any(name in SET_CONST_INPUTS or name.startswith("opt.") for name in varied)
         for name in ("qpos", "qvel", "ctrl"):
             self.field(name)
 
@@ -48,7 +50,9 @@ class MujocoCpu(Simulator):
         for name in self.varied:
             if name not in MODEL_FIELDS or not self._is_real(name):
                 known = suggest(name, filter(self._is_real, MODEL_FIELDS))
-                raise SimulatorError(f"Simulator {self.name!r} can't vary the model field {name!r} by environment.{known}")
+                raise SimulatorError(
+                    f"Simulator {self.name!r} can't vary the model field {name!r} by environment.{known}"
+                )
 
     def _is_real(self, name: str) -> bool:
         home = self.model.opt if name.startswith("opt.") else self.model
@@ -70,11 +74,12 @@ class MujocoCpu(Simulator):
             self._pull(Stage.NONE, Stage.ACCELERATION, *_up_to(derive))
 
     def _advance(self, derive: Stage) -> None:
-        try:
-            with engine_log_off():
-                self._batch.step(nstep=self.decimation, stage=derive)
-        except SimulationError as error:
-            raise SimulatorError(f"MuJoCo can't step the scene: {error}") from error
+        with _running_engine():
+            self._batch.step(nstep=self.decimation, stage=derive)
+
+    def _forward(self, stage: Stage, ids: _Ids | None = None) -> None:
+        with _running_engine():
+            self._batch.forward(ids, stage)
 
     def unstable(self) -> Tensor:
         warned = self._batch.warning[:, :, 1].any(axis=1)  # counts since the environment's last reset
@@ -102,7 +107,7 @@ class MujocoCpu(Simulator):
         if ids is None:
             self._derived = max(self._derived, stage)
         if ids is None or len(ids):
-            self._batch.forward(ids, stage)
+            self._forward(stage, ids)
             self._pull(*_up_to(stage))
 
     def jacobian(self, body: int, point: Tensor) -> tuple[Tensor, Tensor]:
@@ -121,24 +126,27 @@ class MujocoCpu(Simulator):
     def state_dict(self) -> dict[str, Any]:
         forces = {n: t.clone() for n, t in self._fields.items() if FIELD_STAGE.get(n) in (None, Stage.ACCELERATION)}
         return {
-            "state": torch.from_numpy(self._batch.state.copy()),
-            "warnings": torch.from_numpy(self._batch.warning.copy()),
+            "state": {
+                "rows": torch.from_numpy(self._batch.state.copy()),
+                "warnings": torch.from_numpy(self._batch.warning.copy()),
+            },
             "forces": forces,
             "snapshots": {name: snapshot.clone() for name, snapshot in self._snapshots.items()},
             "model": {name: torch.from_numpy(values.copy()) for name, values in self._model_values.items()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._require_own(state)
         for name, values in state["model"].items():
             self._model_values[name][...] = values.numpy()
             if name in self._model_fields:
                 self._model_fields[name].copy_(values)
         if self._needs_set_const:
             self._batch.set_const()
-        self._batch.state[...] = state["state"].numpy()
+        self._batch.state[...] = state["state"]["rows"].numpy()
         self._pull(Stage.NONE)
         self.derive(Stage.VELOCITY)
-        self._batch.warning[...] = state["warnings"].numpy()
+        self._batch.warning[...] = state["state"]["warnings"].numpy()
         for name, value in state["forces"].items():
             self.field(name).copy_(value)
         for name, value in state["snapshots"].items():
@@ -147,12 +155,12 @@ class MujocoCpu(Simulator):
     def _open(self, name: str) -> Tensor:
         source = self._source(name)
         if FIELD_STAGE.get(name) in (Stage.POSITION, Stage.VELOCITY) or name == "sensordata":
-            self._batch.forward(None, mujoco.mjtStage.mjSTAGE_VEL.value)
+            self._forward(Stage.VELOCITY)
         return source.float() if name != "sensordata" else source.float().masked_fill_(self._is_acceleration, 0.0)
 
     def _open_snapshot(self, name: str) -> Tensor:
         source = self._source(name)
-        self._batch.forward(None, mujoco.mjtStage.mjSTAGE_VEL.value)
+        self._forward(Stage.VELOCITY)
         return source.float().clone()
 
     def _source(self, name: str) -> Tensor:
@@ -189,5 +197,14 @@ def _up_to(stage: Stage) -> tuple[Stage, ...]:
     return tuple(s for s in (Stage.POSITION, Stage.VELOCITY) if s <= stage)
 
 
-def _ids(mask: Tensor) -> "np.ndarray[Any, np.dtype[np.int64]]":
+def _ids(mask: Tensor) -> _Ids:
     return np.flatnonzero(mask.numpy())
+
+
+@contextlib.contextmanager
+def _running_engine() -> Generator[None]:
+    try:
+        with engine_log_off():
+            yield
+    except SimulationError as error:
+        raise SimulatorError(f"MuJoCo can't simulate the scene: {error}") from error

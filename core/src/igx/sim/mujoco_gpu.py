@@ -1,17 +1,19 @@
 """MuJoCo Warp on CUDA: every environment is a world of one batched simulation, its state shared with torch in place."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Generator, Sequence
 from typing import Any, ClassVar
 
 import mujoco
+import numpy as np
 import torch
 from torch import Tensor
 
 from igx.config.sections import SimConfig
-from igx.errors import SimulatorError
-from igx.sim.buffers import probe_buffers
-from igx.sim.simulator import FIELD_STAGE, Simulator, Stage
+from igx.errors import SimulatorError, suggest
+from igx.sim.buffers import BufferSizes, probe_buffers
+from igx.sim.simulator import FIELD_STAGE, SET_CONST_INPUTS, Simulator, Stage
 
 try:
     import mujoco_warp as mjw
@@ -19,11 +21,26 @@ try:
 except ModuleNotFoundError as error:
     raise SimulatorError(f"Simulator 'mujoco-gpu' needs {error.name}: pip install 'igx[gpu]'.") from error
 
-_STATE = ("time", "qpos", "qvel", "act", "ctrl", "qacc_warmstart", "qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat")
-# What set_const computes: has to differ by environment as soon as something it is computed from does.
-_DERIVED_CONSTANTS = ("body_subtreemass", "body_invweight0", "dof_invweight0", "tendon_invweight0", "tendon_length0")
-# The fields that take more than body poses and velocities to compute.
-_BEYOND_KINEMATICS = {"M", "crb", "qfrc_bias", "qfrc_passive", "cdof_dot", "actuator_velocity", "ten_velocity", "actuator_length"}
+_STATE = (
+    *("time", "qpos", "qvel", "act", "ctrl", "qacc_warmstart"),
+    *("qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat"),
+)
+# What set_const computes: has to differ by environment as soon as something that it is computed from does.
+_DERIVED_CONSTANTS = (
+    *("body_subtreemass", "body_invweight0", "dof_invweight0", "tendon_invweight0", "tendon_length0"),
+    *("actuator_acc0", "geom_aabb", "geom_rbound", "eq_data"),
+)
+# The fields of each stage that take more than body poses and velocities to compute.
+_BEYOND_KINEMATICS = {
+    Stage.POSITION: {"M", "crb", "actuator_length"},
+    Stage.VELOCITY: {"M", "crb", "actuator_length", "qfrc_bias", "qfrc_passive", "actuator_velocity", "ten_velocity"},
+}
+_S = mujoco.mjtSensor
+_KINEMATIC_SENSORS = {
+    *(_S.mjSENS_JOINTPOS, _S.mjSENS_JOINTVEL, _S.mjSENS_FRAMEPOS, _S.mjSENS_FRAMEQUAT, _S.mjSENS_FRAMELINVEL),
+    *(_S.mjSENS_FRAMEANGVEL, _S.mjSENS_FRAMEXAXIS, _S.mjSENS_FRAMEYAXIS, _S.mjSENS_FRAMEZAXIS),
+    *(_S.mjSENS_VELOCIMETER, _S.mjSENS_GYRO, _S.mjSENS_SUBTREECOM),
+}
 _CONTACTS, _CONSTRAINTS = "sim.contacts_per_env", "sim.constraints_per_env"
 _OVERFLOW_SETTINGS = {
     mjw.OverflowType.NEFC: _CONSTRAINTS,
@@ -47,66 +64,90 @@ class MujocoGpu(Simulator):
 
     def __init__(self, model: mujoco.MjModel, sim: SimConfig, *, varied: Sequence[str] = ()) -> None:
         super().__init__(model, sim, varied=varied)
-        wp.config.quiet = True
+        if wp.config.log_level == wp.LOG_INFO:  # its default, at which it prints a line for each kernel that it loads
+            wp.config.log_level = wp.LOG_WARNING
         wp.init()
         self._device = wp.device_from_torch(self.device)
         room = probe_buffers(model, contacts=sim.contacts_per_env, constraints=sim.constraints_per_env)
         with wp.ScopedDevice(self._device):
             self._model = self._put_model()
             self._data = mjw.make_data(model, nworld=sim.num_envs, nconmax=room.contacts, njmax=room.constraints)
-        self._model.opt.warn_overflow = 0  # counted on the device and reported once an epoch instead of printed
-        self._model.opt.graph_conditional = False  # a fixed number of solver iterations replays faster than a loop
+        self._set_engine_options(room)
         self._template = mujoco.MjData(model)
         self._streams: dict[int, Any] = {}
         self._engine_fields: dict[str, Tensor] = {}
         self._overflow = wp.to_torch(self._data.overflow)
+        derived = model.sensor_needstage != int(Stage.ACCELERATION)
+        self._has_kinematic_sensors = _KINEMATIC_SENSORS.issuperset(model.sensor_type[derived].tolist())
         self._is_prepared = False  # whether step1 of the coming substep is done
-        for name in ("qpos", "qvel", "ctrl"):
+        for name in ("qpos", "qvel", "ctrl", *(["act"] if model.na else [])):
             self.field(name)
 
+    def _set_engine_options(self, room: BufferSizes) -> None:
+        options = self._model.opt
+        options.warn_overflow = 0  # counted on the device and reported once an epoch instead of printed
+        options.graph_conditional = False  # a fixed number of solver iterations replays faster than a loop
+        # of so many contacts a contact sensor takes the sum; the engine sorts them, so a power of two
+        options.contact_sensor_maxmatch = max(options.contact_sensor_maxmatch, 1 << (room.contacts - 1).bit_length())
+
     def _put_model(self) -> Any:
+        self._require_variable()
         batched = [name for name in self.varied if not name.startswith("opt.")]
-        if batched:
+        if not SET_CONST_INPUTS.isdisjoint(batched):
             batched += [name for name in _DERIVED_CONSTANTS if name not in batched]
         try:
             model = mjw.put_model(self.model, batch_sizes=dict.fromkeys(batched, self.num_envs))
         except (NotImplementedError, ValueError) as error:
-            raise SimulatorError(f"Simulator 'mujoco-gpu' can't run this scene: {error}") from error
+            raise SimulatorError(f"Simulator {self.name!r} can't run this scene: {error}") from error
         for name in self.varied:
             if name.startswith("opt."):
-                self._vary_option(model.opt, name[4:])
+                self._vary_option(model.opt, name.removeprefix("opt."))
         return model
 
+    def _require_variable(self) -> None:
+        options = {f"opt.{name}" for name in _batched_names(mjw.Option) if hasattr(mujoco.MjOption, name)}
+        known = _batched_names(mjw.Model) | options
+        for name in self.varied:
+            if name not in known:
+                raise SimulatorError(
+                    f"Simulator {self.name!r} can't vary the model field {name!r} by environment.{suggest(name, known)}"
+                )
+
     def _vary_option(self, options: Any, name: str) -> None:
-        shared = getattr(options, name, None)
-        if not isinstance(shared, wp.array):
-            raise SimulatorError(f"Simulator 'mujoco-gpu' can't vary the model field 'opt.{name}' by environment.")
+        shared = getattr(options, name)
         value = wp.to_torch(shared)
         repeated = value.expand(self.num_envs, *value.shape[1:]).contiguous()
         setattr(options, name, wp.from_torch(repeated, dtype=shared.dtype))
 
     def step(self, derive: Stage = Stage.NONE) -> None:
-        with self._on_torch_stream():
+        with self.launching():
             for substep in range(self.decimation):
-                is_last = substep == self.decimation - 1
-                with self._sensors(enabled=is_last):
-                    if not self._is_prepared:
-                        mjw.step1(self._model, self._data)
-                    self._is_prepared = False
-                    mjw.step2(self._model, self._data)
+                with self._sensors(enabled=substep == self.decimation - 1):
+                    self._substep()
         self._take_sensors(self._is_acceleration)
         for name, snapshot in self._snapshots.items():
             snapshot.copy_(self._engine_field(name))
         self.derive(derive)
 
+    def _substep(self) -> None:
+        if self.model.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4:
+            mjw.step(self._model, self._data)  # it evaluates step1 and forces four times; step2 alone would be Euler's
+        else:
+            if not self._is_prepared:
+                mjw.step1(self._model, self._data)
+            mjw.step2(self._model, self._data)
+        self._is_prepared = False
+
     @contextlib.contextmanager
-    def _sensors(self, *, enabled: bool) -> Iterator[None]:
+    def _sensors(self, *, enabled: bool) -> Generator[None]:
         """Only the last substep's sensors are read; the others need not be computed."""
         options, before = self._model.opt, self._model.opt.disableflags
         if not enabled:
             options.disableflags = before | int(mjw.DisableBit.SENSOR)
-        yield
-        options.disableflags = before
+        try:
+            yield
+        finally:
+            options.disableflags = before
 
     def reset(self, mask: Tensor) -> None:
         super().reset(mask)
@@ -120,28 +161,35 @@ class MujocoGpu(Simulator):
     def derive(self, stage: Stage, mask: Tensor | None = None) -> None:
         if stage is Stage.NONE or self._is_prepared:
             return
-        with self._on_torch_stream():
-            if mask is None and self._is_kinematic(stage):
-                self._derive_kinematics(stage)
-            else:
-                mjw.step1(self._model, self._data)
-                self._is_prepared = mask is not None
+        if mask is None and self._is_kinematic(stage):
+            self._derive_kinematics(stage)
+        else:
+            self._prepare()
         self._take_sensors(torch.logical_not(self._is_acceleration))
+
+    def _prepare(self) -> None:
+        """Compute all that the state alone determines; the next substep need not do it again."""
+        if not self._is_prepared:
+            with self.launching():
+                mjw.step1(self._model, self._data)
+            self._is_prepared = True
 
     def _is_kinematic(self, stage: Stage) -> bool:
         """Whether body motion alone is asked for: then collisions and bias forces are left to the next substep."""
-        opened = {name for name in self._fields if FIELD_STAGE.get(name, Stage.NONE) in (Stage.POSITION, Stage.VELOCITY)}
-        return opened.isdisjoint(_BEYOND_KINEMATICS) or stage is Stage.POSITION and "M" not in opened
+        if "sensordata" in self._fields and not self._has_kinematic_sensors:
+            return False
+        return _BEYOND_KINEMATICS[stage].isdisjoint(self._fields)
 
     def _derive_kinematics(self, stage: Stage) -> None:
         has_sensors = "sensordata" in self._fields
-        mjw.fwd_kinematics(self._model, self._data)
-        if has_sensors:
-            mjw.sensor_pos(self._model, self._data)
-        if stage is Stage.VELOCITY:
-            mjw.com_vel(self._model, self._data)
+        with self.launching():
+            mjw.fwd_kinematics(self._model, self._data)
             if has_sensors:
-                mjw.sensor_vel(self._model, self._data)
+                mjw.sensor_pos(self._model, self._data)
+            if stage is Stage.VELOCITY:
+                mjw.com_vel(self._model, self._data)
+                if has_sensors:
+                    mjw.sensor_vel(self._model, self._data)
 
     def _take_sensors(self, columns: Tensor) -> None:
         if "sensordata" in self._fields:
@@ -149,9 +197,10 @@ class MujocoGpu(Simulator):
             sensors.copy_(torch.where(columns, self._engine_field("sensordata"), sensors))
 
     def jacobian(self, body: int, point: Tensor) -> tuple[Tensor, Tensor]:
+        self.field("cdof")  # the engine computes the Jacobian from it: whoever asks needs positions derived
         linear, angular = torch.zeros(2, self.num_envs, 3, self.model.nv, device=self.device)
         bodies = torch.full((self.num_envs,), body, dtype=torch.int32, device=self.device)
-        with self._on_torch_stream():
+        with self.launching():
             mjw.jac(
                 self._model,
                 self._data,
@@ -160,12 +209,12 @@ class MujocoGpu(Simulator):
                 wp.from_torch(point.contiguous(), dtype=wp.vec3),
                 wp.from_torch(bodies),
             )
-        self.field("cdof")  # the engine computes the Jacobian from it: whoever asks needs positions derived
         return linear, angular
 
-    def commit_model(self) -> None:
-        if any(name in mujoco.MjModel._setconst_inputs for name in self.varied):
-            with self._on_torch_stream():
+    def commit_model(self, mask: Tensor | None = None) -> None:
+        del mask  # the task wrote into the engine's own arrays
+        if not SET_CONST_INPUTS.isdisjoint(self.varied):
+            with self.launching():
                 mjw.set_const(self._model, self._data)
         self._is_prepared = False
 
@@ -179,7 +228,7 @@ class MujocoGpu(Simulator):
         return counts
 
     @contextlib.contextmanager
-    def capturing(self, stream: Any) -> Iterator[None]:
+    def capturing(self, stream: Any) -> Generator[None]:
         warp_stream = self._warp_stream(stream)
         wp.capture_begin(stream=warp_stream, external=True, force_module_load=False)
         try:
@@ -188,7 +237,8 @@ class MujocoGpu(Simulator):
             wp.capture_end(stream=warp_stream)
 
     @contextlib.contextmanager
-    def _on_torch_stream(self) -> Iterator[None]:
+    def launching(self) -> Generator[None]:
+        """Launch Warp's kernels on torch's current stream meanwhile."""
         if self.device.type != "cuda":
             with wp.ScopedDevice(self._device):
                 yield
@@ -212,15 +262,15 @@ class MujocoGpu(Simulator):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._require_own(state)
         for name, values in state["model"].items():
             self._open_model_field(name).copy_(values)
         if state["model"]:
             self.commit_model()
         for name, value in state["state"].items():
             self._engine_field(name).copy_(value)
-        with self._on_torch_stream():
-            mjw.step1(self._model, self._data)
         self._is_prepared = False
+        self._prepare()
         self._take_sensors(torch.logical_not(self._is_acceleration))
         for name, value in state["forces"].items():
             self.field(name).copy_(value)
@@ -228,9 +278,10 @@ class MujocoGpu(Simulator):
             self.substep_field(name).copy_(value)
 
     def _open(self, name: str) -> Tensor:
-        if name == "sensordata":
-            return torch.zeros(self.num_envs, self.model.nsensordata, device=self.device)
-        return self._engine_field(name)
+        if FIELD_STAGE.get(name) in (Stage.POSITION, Stage.VELOCITY) or name == "sensordata":
+            self._prepare()
+        values = self._engine_field(name)
+        return values.masked_fill(self._is_acceleration, 0.0) if name == "sensordata" else values
 
     def _open_snapshot(self, name: str) -> Tensor:
         return self._engine_field(name).clone()
@@ -239,8 +290,7 @@ class MujocoGpu(Simulator):
         """Zero-copy view of the engine's array, in the shape that `MjData` gives the field."""
         if name not in self._engine_fields:
             array = wp.to_torch(getattr(self._data, name))
-            shape = () if name == "time" else getattr(self._template, name).shape
-            self._engine_fields[name] = array.view(self.num_envs, *shape)
+            self._engine_fields[name] = array.view(self.num_envs, *np.shape(getattr(self._template, name)))
         return self._engine_fields[name]
 
     def _open_model_field(self, name: str) -> Tensor:
@@ -248,3 +298,8 @@ class MujocoGpu(Simulator):
             return wp.to_torch(getattr(self._model.opt, name[4:]))
         values = wp.to_torch(getattr(self._model, name))
         return values.view(self.num_envs, *getattr(self.model, name).shape)
+
+
+def _batched_names(kind: type[Any]) -> set[str]:
+    """Fields of a Warp record that may have a leading dimension of environments; its type says so with a star."""
+    return {field.name for field in dataclasses.fields(kind) if getattr(field.type, "shape", ("",))[:1] == ("*",)}

@@ -2,12 +2,14 @@
 
 import os
 import sys
+from ctypes.util import find_library
 
 
 def choose_renderer() -> None:
     """Have MuJoCo render through EGL where there is no display; only before mujoco is first imported.
 
-    A `MUJOCO_GL` that the user set stands.
+    A `MUJOCO_GL` that the user set stands, and without EGL nothing is chosen: MuJoCo would refuse to be imported.
     """
-    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+    is_headless = sys.platform == "linux" and not os.environ.get("DISPLAY")
+    if is_headless and find_library("EGL"):
         os.environ.setdefault("MUJOCO_GL", "egl")

@@ -8,6 +8,7 @@ from torch import Tensor
 from igx.errors import TaskError, suggest
 from igx.sim.declared import Declared, matching
 from igx.sim.entities import Articulation
+from igx.sim.placing import add_contact_sensor, own_names, scalar_joints
 from igx.sim.simulator import Simulator
 
 SensorKind = Literal[
@@ -48,8 +49,8 @@ class Sensor(Declared["SensorState"]):
     """One kind of sensor on the parts of a robot that match.
 
     Joint sensors read [rad, rad/s, N·m] or [m, m/s, N]; body sensors the body's origin in the world's axes [m, m/s,
-    rad/s]; `contact_force` the net force of all contacts of a body in the world's axes [N]; site sensors are in the
-    site's frame: the force and torque with which the site's body and its parent act on each other [N, N·m], what an
+    rad/s]; `contact_force` what all contacts of a body together push it with, in the world's axes [N]; site sensors are
+    in the site's frame: the force and torque with which its parent holds the site's body [N, N·m], what an
     accelerometer [m/s²] and a gyroscope [rad/s] show, and the normal force within the site's volume [N].
 
     Forces and accelerations are those of the last substep, and 0 after a reset.
@@ -69,15 +70,17 @@ class Sensor(Declared["SensorState"]):
 
     def add_to(self, spec: mujoco.MjSpec) -> None:
         sensor_type, object_type = _KINDS[self.kind]
-        parts = {_O.mjOBJ_JOINT: spec.joints, _O.mjOBJ_XBODY: spec.bodies, _O.mjOBJ_SITE: spec.sites}[object_type]
-        prefix = self.robot.prefix
-        own = [part.name.removeprefix(prefix) for part in parts if part.name.startswith(prefix)]
-        for name in matching(self.on, own, what=f"{self.kind.partition('_')[0]} of {self.robot.name!r} for {self.name!r}"):
-            sensor = spec.add_sensor(
-                name=f"{self.name}:{name}", type=sensor_type, objtype=object_type, objname=f"{prefix}{name}"
-            )
+        part, parts = {
+            _O.mjOBJ_JOINT: ("joint", scalar_joints(spec)),
+            _O.mjOBJ_XBODY: ("body", spec.bodies),
+            _O.mjOBJ_SITE: ("site", spec.sites),
+        }[object_type]
+        for name in matching(self.on, own_names(parts, name=self.robot.name), what=f"{part} of {self.robot.name!r}"):
+            sensor, target = f"{self.name}:{name}", f"{self.robot.prefix}{name}"
             if sensor_type is _S.mjSENS_CONTACT:
-                sensor.intprm[:3] = [1 << int(mujoco.mjtConDataField.mjCONDATA_FORCE), 3, 1]
+                add_contact_sensor(spec, sensor, body=target, wanted=[mujoco.mjtConDataField.mjCONDATA_FORCE])
+            else:
+                spec.add_sensor(name=sensor, type=sensor_type, objtype=object_type, objname=target)
 
     def bind(self, simulator: Simulator) -> "SensorState":
         return SensorState(self.name, simulator)
@@ -105,4 +108,3 @@ class SensorState:
 
     def __call__(self) -> Tensor:
         return self.value
-

@@ -37,7 +37,7 @@ class Stage(IntEnum):
 
 
 _FIELDS = {
-    Stage.NONE: ("qpos", "qvel", "act", "ctrl", "time", "qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat"),
+    Stage.NONE: ("qpos", "qvel", "act", "ctrl", "qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat"),
     Stage.POSITION: (
         *("xpos", "xquat", "xmat", "xipos", "ximat", "xanchor", "xaxis", "geom_xpos", "geom_xmat"),
         *("site_xpos", "site_xmat", "subtree_com", "cdof", "cinert", "crb", "M", "ten_length", "actuator_length"),
@@ -47,6 +47,9 @@ _FIELDS = {
 }
 FIELD_STAGE = {name: stage for stage, names in _FIELDS.items() for name in names}
 """The `MjData` fields that a simulator offers, and the stage that computes each. `sensordata` mixes stages."""
+
+SET_CONST_INPUTS = frozenset(mujoco.MjModel._setconst_inputs)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+"""The `MjModel` fields that other constants of the model are derived from; MuJoCo's own documentation points there."""
 
 
 class Simulator(ABC):
@@ -100,6 +103,8 @@ class Simulator(ABC):
     def field(self, name: str) -> Tensor:
         """Live values of the `MjData` field `name`, shape `[num_envs, ...]`, or `sensordata`.
 
+        State and what derives from it is there at once; forces that nobody has asked for so far from the next step on.
+
         Raises:
             SimulatorError: if no such field is offered.
         """
@@ -137,7 +142,7 @@ class Simulator(ABC):
         """Advance all environments by `decimation` substeps from `ctrl`, then derive up to `derive`."""
 
     def reset(self, mask: Tensor) -> None:
-        """Put the environments in `mask`, bool `[num_envs]`, into their default state: at rest, with no force acting."""
+        """Put the environments in `mask`, bool `[num_envs]`, into their default state: at rest, no force acting."""
         for name, value in self._fields.items():
             if FIELD_STAGE.get(name) in (Stage.NONE, Stage.ACCELERATION):
                 rows = mask.view(-1, *(1 for _ in value.shape[1:]))
@@ -221,7 +226,22 @@ class Simulator(ABC):
 
     @abstractmethod
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore `state_dict()`; derived state follows."""
+        """Restore `state_dict()`; derived state follows.
+
+        Raises:
+            SimulatorError: if it is the state of another scene or engine, or of another number of environments.
+        """
+
+    def _require_own(self, state: dict[str, Any]) -> None:
+        own = self.state_dict()
+        for part in ("state", "model"):
+            ours, theirs = own[part], state[part]
+            different = ours.keys() ^ theirs.keys() or {n for n in ours if ours[n].shape != theirs[n].shape}
+            if different:
+                raise SimulatorError(
+                    f"The saved state differs in {', '.join(sorted(different))}: it belongs to another scene, "
+                    f"to another engine than {self.name!r}, or to another number of environments than {self.num_envs}."
+                )
 
     def overflows(self) -> dict[str, int]:
         """Buffers that were too small since the last call: the setting that mends it, and in how many environments."""

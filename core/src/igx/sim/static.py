@@ -9,7 +9,7 @@ from igx.sim.simulator import Stage
 
 
 class StaticSimulator(MujocoCpu):
-    """`step` moves nothing; body poses, velocities and sensors of such are computed from the state that stands there."""
+    """`step` moves nothing; body poses, velocities and sensors are computed from the state that stands there."""
 
     name: ClassVar[str] = "static"
 

@@ -120,19 +120,20 @@ class BoundTerm:
     """
 
     def __init__(self, term: Term, task: Any, params: Mapping[str, Any]) -> None:
-        self._term, self._task, self._params = term, task, dict(params)
+        self._name, self._is_remembered = term.name, term.kind == "remembered"
+        self._function, self._task, self._params = term.function, task, dict(params)
         self._value: Tensor | None = None
         self._memory: Tensor | None = None
 
     def __call__(self) -> Tensor:
         if self._value is None:
-            self._value = self._term.function(self._task, **self._params)
+            self._value = self._function(self._task, **self._params)
         return self._value  # pyright: ignore[reportReturnType]  # a term function that gives None is caught at build
 
     @property
     def previous(self) -> Tensor:
-        if self._term.kind != "remembered":
-            raise TaskError(f"Term {self._term.function.__name__!r} is not remembered; decorate it with @remembered.")
+        if not self._is_remembered:
+            raise TaskError(f"Term {self._name!r} is not remembered; decorate it with @remembered.")
         if self._memory is None:
             self._memory = self().clone()
         return self._memory

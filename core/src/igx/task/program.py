@@ -272,7 +272,7 @@ class Program:
         simulator.reset(mask)
         begin(mask)
         if simulator.varied:
-            simulator.commit_model()
+            simulator.commit_model(mask)
         simulator.commit(mask)
         simulator.derive(self._observed_stage, mask)
 

@@ -1,0 +1,98 @@
+"""Putting models and shapes into a scene, each under a prefix of its own."""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import mujoco
+
+from igx.errors import ModelError
+from igx.sim.models import load_model
+
+Shape = Literal["box", "sphere", "capsule", "cylinder"]
+
+_SHAPES: dict[Shape, mujoco.mjtGeom] = {
+    "box": mujoco.mjtGeom.mjGEOM_BOX,
+    "sphere": mujoco.mjtGeom.mjGEOM_SPHERE,
+    "capsule": mujoco.mjtGeom.mjGEOM_CAPSULE,
+    "cylinder": mujoco.mjtGeom.mjGEOM_CYLINDER,
+}
+_HINGE_OR_SLIDE = (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE)
+
+
+def attach_model(spec: mujoco.MjSpec, model: str, *, name: str) -> mujoco.MjsBody:
+    """Put the model called `model` into the scene; the names of its parts get the prefix ``name/``.
+
+    Solver, gravity and memory are the scene's, whatever the model file says of them.
+
+    Returns:
+        Its one body that stands in the world.
+
+    Raises:
+        ModelError: if there is no such model, or it has no body or several at its top.
+    """
+    child = load_model(model)
+    roots = child.worldbody.bodies
+    if len(roots) != 1:
+        raise ModelError(f"Model {model!r} of {name!r} has {len(roots)} bodies at its top; it must have one.")
+    _name_parts(child)
+    child.option, child.memory = spec.option, spec.memory  # where they differ, MuJoCo would warn and do the same
+    spec.attach(child, prefix=f"{name}/", frame=spec.worldbody.add_frame())
+    return roots[0]
+
+
+def _name_parts(child: mujoco.MjSpec) -> None:
+    """Name bodies and joints that have no name: entities find their parts by the prefix."""
+    for kind, parts in (("body", child.bodies[1:]), ("joint", child.joints)):
+        for index, part in enumerate(parts):
+            part.name = part.name or f"{kind}_{index}"
+
+
+def own_names(
+    parts: Iterable[mujoco.MjsBody] | Iterable[mujoco.MjsJoint] | Iterable[mujoco.MjsSite], *, name: str
+) -> list[str]:
+    """Names of those `parts` of the scene that were put in under `name`, without the prefix, in their order."""
+    prefix = f"{name}/"
+    return [part.name.removeprefix(prefix) for part in parts if part.name.startswith(prefix)]
+
+
+def scalar_joints(spec: mujoco.MjSpec) -> list[mujoco.MjsJoint]:
+    """The joints of the scene that have one position: hinges and slides."""
+    return [joint for joint in spec.joints if joint.type in _HINGE_OR_SLIDE]
+
+
+def add_shape(
+    spec: mujoco.MjSpec,
+    *,
+    name: str,
+    shape: Shape,
+    size: Sequence[float],
+    mass: float,
+    friction: float,
+    rgba: Sequence[float],
+) -> mujoco.MjsBody:
+    """Put a body of one primitive shape into the scene; arguments as for `RigidBody`."""
+    body = spec.worldbody.add_body(name=f"{name}/body")
+    body.add_geom(
+        name=f"{name}/shape",
+        type=_SHAPES[shape],
+        size=[*size, *(0.0 for _ in range(3 - len(size)))],
+        mass=mass,
+        friction=[friction, 0.005, 0.0001],
+        rgba=list(rgba),
+    )
+    return body
+
+
+def add_contact_sensor(spec: mujoco.MjSpec, name: str, *, body: str, wanted: Sequence[mujoco.mjtConDataField]) -> None:
+    """Sense what all contacts of a body together do to it, in the world's axes: force, torque about a point, the point.
+
+    The engine reports what the sensor's object does to its reference, so that the body is the latter.
+    """
+    net_force, one_slot = 3, 1
+    spec.add_sensor(
+        name=name,
+        type=mujoco.mjtSensor.mjSENS_CONTACT,
+        reftype=mujoco.mjtObj.mjOBJ_BODY,  # with mjOBJ_XBODY the bodies that hang on this one would count, too
+        refname=body,
+        intprm=[sum(1 << int(field) for field in wanted), net_force, one_slot],
+    )
