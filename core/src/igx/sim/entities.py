@@ -5,6 +5,7 @@ is that robot's state, one row per environment. Positions are relative to the en
 (w, x, y, z), velocities name their frame: `_w` the world's, `_b` the body's own.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import mujoco
@@ -135,7 +136,7 @@ class ArticulationState:
         declared, model = self._declared, self._sim.model
         self.wrench_body_names = tuple(declared.wrench_bodies_of(self.body_names))
         ids = [self.root_id + self.body_names.index(name) for name in self.wrench_body_names]
-        self._wrench_bodies = torch.tensor(ids, dtype=torch.long, device=self._sim.device)
+        self._wrench_bodies = _rows(ids, device=self._sim.device)
         columns = [int(model.sensor(declared.wrench_sensor(name)).adr[0]) for name in self.wrench_body_names]
         self._wrench_columns = slice(columns[0], columns[-1] + 9) if columns else slice(0)
 
@@ -258,9 +259,9 @@ class ArticulationState:
         sensed = self._sim.field("sensordata")[:, self._wrench_columns].unflatten(1, (-1, 3, 3))
         force, torque, point = sensed.unbind(2)
         origin = self._sim.substep_field("xpos")[:, self._wrench_bodies]
-        quat = self._sim.substep_field("xquat")[:, self._wrench_bodies]
-        torque = torque + torch.linalg.cross(point - origin, force)
-        return torch.cat([rotate_inverse(quat, force), rotate_inverse(quat, torque)], dim=-1).flatten(1)
+        frame = self._sim.substep_field("xmat")[:, self._wrench_bodies].unflatten(2, (3, 3))
+        wrench = torch.stack([force, torque + torch.linalg.cross(point - origin, force)], dim=2)
+        return (wrench @ frame).flatten(1)  # a row times the matrix is the matrix's inverse times the column
 
     # Dynamics.
 
@@ -469,6 +470,14 @@ class GroundPlane(Declared[None]):
 
     def bind(self, simulator: Simulator) -> None:
         return None
+
+
+def _rows(ids: Sequence[int], *, device: torch.device) -> "slice | Tensor":
+    """The rows `ids`: as a slice, which costs nothing, where they are evenly spaced, as legs of a robot mostly are."""
+    steps = {after - before for before, after in itertools.pairwise(ids)}
+    if len(ids) > 1 and len(steps) == 1:
+        return slice(ids[0], ids[-1] + 1, steps.pop())
+    return torch.tensor(ids, dtype=torch.long, device=device)
 
 
 def _span(ids: Sequence[int]) -> slice:

@@ -20,6 +20,9 @@ from igx.sim.simulator import FIELD_STAGE, SET_CONST_INPUTS, Simulator, Stage
 
 _Ids = NDArray[np.int64]
 
+_INPUTS = ("ctrl", "qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat")  # what physics reads and never writes
+_ZERO = torch.zeros(())
+
 
 class MujocoCpu(Simulator):
     """Float64 physics; tasks see float32 copies that are refreshed after every call.
@@ -37,6 +40,8 @@ class MujocoCpu(Simulator):
         super().__init__(model, sim, varied=varied)
         self._require_real_numbers()
         self._batch = Batch(model, sim.num_envs, sim.threads)
+        self._start_row = self._batch.state[0].copy()
+        self._only_acceleration = bool(self._is_acceleration.all())
         self._derived = Stage.NONE  # how far all environments were derived since the last step
         self._sources: dict[str, Tensor] = {}
         self._model_values = {name: self._batch.expand(name) for name in self.varied}
@@ -59,7 +64,7 @@ class MujocoCpu(Simulator):
         return np.asarray(getattr(home, name.removeprefix("opt."))).dtype.kind == "f"
 
     def step(self, derive: Stage = Stage.NONE) -> None:
-        for name in ("ctrl", "qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat"):
+        for name in _INPUTS:
             if name in self._fields:
                 self._sources[name].copy_(self._fields[name])
         self._derived = derive
@@ -87,9 +92,17 @@ class MujocoCpu(Simulator):
 
     def reset(self, mask: Tensor) -> None:
         ids = _ids(mask)
-        if len(ids):
-            self._batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE.value)
-        super().reset(mask)
+        if not len(ids):
+            return
+        self._batch.state[ids] = self._start_row
+        self._batch.warning[ids] = 0
+        rows = torch.from_numpy(ids)
+        for name, value in self._fields.items():
+            if FIELD_STAGE.get(name) in (Stage.NONE, Stage.ACCELERATION):
+                value[rows] = self._starts.get(name, _ZERO)
+        if "sensordata" in self._fields:
+            sensors = self._fields["sensordata"]
+            sensors[rows] = sensors[rows].masked_fill_(self._is_acceleration, 0.0)
 
     def commit(self, mask: Tensor) -> None:
         ids = torch.from_numpy(_ids(mask))
@@ -145,6 +158,9 @@ class MujocoCpu(Simulator):
             self._batch.set_const()
         self._batch.state[...] = state["state"]["rows"].numpy()
         self._pull(Stage.NONE)
+        for name in _INPUTS:
+            if name in self._fields:
+                self._fields[name].copy_(self._sources[name])
         self.derive(Stage.VELOCITY)
         self._batch.warning[...] = state["state"]["warnings"].numpy()
         for name, value in state["forces"].items():
@@ -175,12 +191,12 @@ class MujocoCpu(Simulator):
         for name, value in self._fields.items():
             if name == "sensordata":
                 self._pull_sensors(value, stages)
-            elif FIELD_STAGE[name] in stages:
+            elif FIELD_STAGE[name] in stages and name not in _INPUTS:
                 value.copy_(self._sources[name])
 
     def _pull_sensors(self, value: Tensor, stages: Sequence[Stage]) -> None:
         fresh = self._sources["sensordata"]
-        if Stage.ACCELERATION in stages and len(stages) > 2:
+        if Stage.ACCELERATION in stages and (len(stages) > 2 or self._only_acceleration):
             value.copy_(fresh)
         elif Stage.ACCELERATION in stages:
             value.copy_(torch.where(self._is_acceleration, fresh, value))
