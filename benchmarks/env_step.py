@@ -100,10 +100,7 @@ def _controls(env: VecEnv, actions: Tensor) -> Tensor:
     """What the environment's actuators would make of `actions`, shape `[64, num_envs, nu]`."""
     controls: list[Tensor] = []
     for action in actions:
-        start = 0
-        for actuator in env.task.actuators.values():
-            actuator.apply(action[:, start : start + actuator.num_actions])
-            start += actuator.num_actions
+        env.task.apply_action(action)
         controls.append(env.simulator.field("ctrl").clone())
     return torch.stack(controls)
 

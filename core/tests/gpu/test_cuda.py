@@ -9,10 +9,7 @@ from torch import Tensor
 import igx
 from igx.env import VecEnv
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
-]
+pytestmark = pytest.mark.gpu
 
 
 def _actions(env: VecEnv, steps: int) -> Iterator[Tensor]:

@@ -232,10 +232,7 @@ class Program:
         task, limit = self.task, self.task.config.clip_actions
         task.previous_action.copy_(task.action)
         task.action.copy_(self.action if limit is None else self.action.clamp(-limit, limit))
-        start = 0
-        for actuator in task.actuators.values():
-            actuator.apply(task.action[:, start : start + actuator.num_actions])
-            start += actuator.num_actions
+        task.apply_action(task.action)
 
     def _judge(self) -> None:
         """What the step that was just simulated is worth, and which episodes it ends."""

@@ -166,6 +166,13 @@ class Task:
         """The live counterpart of a declared entity, actuator or sensor."""
         return self._live[name]
 
+    def apply_action(self, action: Tensor) -> None:
+        """Set the controls of all actuators from `action`, shape `[num_envs, actions]`."""
+        start = 0
+        for actuator in self.actuators.values():
+            actuator.apply(action[:, start : start + actuator.num_actions])
+            start += actuator.num_actions
+
     def term(self, kind: str, name: str) -> BoundTerm:
         """A term of this task, added ones included."""
         return self._bound[kind, name]
