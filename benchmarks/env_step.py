@@ -25,7 +25,7 @@ from torch import Tensor
 
 import igx
 from igx.env import VecEnv
-from igx.env.capture import capture
+from igx.env.capture import Recorded
 from igx.sim.buffers import probe_buffers
 
 
@@ -155,7 +155,7 @@ def _bare_cuda(env: VecEnv, actions: Tensor) -> Bare:
                 mjw.step(engine, data)
 
     ctrl, controls = wp.to_torch(data.ctrl), _controls(env, actions)
-    replay = capture(substeps, simulator=env.simulator, generators=())
+    replay = Recorded(substeps, what="Physics", device=env.device, simulator=simulator)
 
     def step(index: int, _kept_alive: object = (engine, data)) -> None:
         ctrl.copy_(controls[index % 64])

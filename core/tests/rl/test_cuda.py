@@ -9,6 +9,7 @@ import pytest
 import torch
 from point_mass import point_mass_config
 from runs import Silent, composed
+from torch import Tensor
 
 from igx.plugins import load_plugins
 from igx.rl import checkpoints
@@ -20,10 +21,38 @@ from igx.rl.runner import train
 pytestmark = [pytest.mark.gpu, pytest.mark.filterwarnings("ignore:Synchronization debug mode")]
 
 CUDA: dict[str, Any] = {"device": "cuda:0", "num_envs": 256}
+RNN = {"units": 8}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "mlp": {},
+    "separate networks": {"network": {"separate": True}},
+    "d2rl": {"network": {"units": [16, 16], "d2rl": True, "normalization": "layer_norm"}},
+    "deviation by state": {"network": {"fixed_sigma": False}},
+    "tanh": {"network": {"distribution": "tanh"}},
+    "lstm": {"network": {"rnn": {**RNN, "type": "lstm", "layer_norm": True}}},
+    "gru before mlp": {"network": {"separate": True, "rnn": {**RNN, "type": "gru", "before_mlp": True}}},
+    "central value": {"task": {"critic": True}, "ppo": {"central_value": {"num_minibatches": 4, "mini_epochs": 3}}},
+    "recurrent central value": {
+        "task": {"critic": True},
+        "network": {"rnn": RNN},
+        "ppo": {"central_value": {"lr_schedule": "linear", "network": {"rnn": RNN}}},
+    },
+    "linear schedules": {"ppo": {"lr_schedule": "linear", "entropy_schedule": "linear", "entropy_coef": 0.01}},
+    "adaptive by mini-epoch": {"ppo": {"schedule_type": "per_mini_epoch", "kl_threshold": 1e-4}},
+    "no normalisation": {"ppo": {"normalize_input": False, "normalize_value": False, "normalize_advantage": False}},
+    "statistics every time": {"ppo": {"normalizer_updates": "every"}},
+    "other losses": {"ppo": {"smooth_clip": True, "bounds_loss": "squared", "clip_value": False, "grad_norm": None}},
+    "other rewards": {"ppo": {"reward_scale": 0.1, "reward_shift": 1.0, "reward_clip": [0.0, 0.15]}},
+    "terminal bootstrap": {"task": {"terminal": True}, "ppo": {"bootstrap": "terminal"}},
+    "raw actions": {"ppo": {"clip_actions": False}},
+    "forced resets": {"ppo": {"epochs_between_resets": 2}},
+    "bfloat16": {"ppo": {"mixed_precision": True}},
+    "many minibatches": {"ppo": {"num_minibatches": 64}},
+}
 
 
 def build(agent: Agent, folder: Path, **settings: Any) -> Any:
-    config = point_mass_config(settings={**settings, "sim": CUDA})
+    task = {"episode_steps": 11, **settings.get("task", {})}
+    config = point_mass_config(settings={**settings, "task": task, "sim": CUDA})
     env = point_mass.make(config)
     return create_algo(agent, config, env, folder=folder, observer=AlgoObserver(), writer=Scalars())
 
@@ -34,33 +63,66 @@ def begin(algo: Any) -> Any:
     return algo
 
 
+def weights(algo: Any) -> dict[str, Tensor]:
+    central = algo.central_value_net.state_dict() if algo.has_central_value else {}
+    return algo.model.state_dict() | {f"central/{name}": value for name, value in central.items()}
+
+
 @pytest.fixture
 def no_waiting() -> Iterator[None]:
-    """Torch raises wherever the host would wait for the device; `begin` and a first epoch come before."""
+    """Torch may be told to raise wherever the host would wait for the device; afterwards it waits again."""
     yield
     torch.cuda.set_sync_debug_mode("default")
 
 
 @pytest.mark.usefixtures("no_waiting")
-@pytest.mark.parametrize(
-    "settings",
-    [{}, {"network": {"separate": True}}, {"task": {"critic": True}, "ppo": {"central_value": {}}}],
-    ids=["mlp", "separate networks", "central value"],
-)
-def test_an_epoch_waits_for_the_device_only_at_its_end(settings: dict[str, Any], tmp_path: Path) -> None:
-    algo = begin(build(PpoAgent(), tmp_path, **settings))
-    algo.train_epoch()
+@pytest.mark.parametrize("capture", [True, False], ids=["recorded", "eager"])
+@pytest.mark.parametrize("variant", [*VARIANTS])
+def test_an_epoch_waits_for_the_device_only_at_its_end(variant: str, tmp_path: Path, *, capture: bool) -> None:
+    settings = VARIANTS[variant]
+    algo = begin(build(PpoAgent(), tmp_path, **{**settings, "ppo": {**settings.get("ppo", {}), "capture": capture}}))
+    for _ in range(3):  # the first are eager, the third is recorded
+        algo.train_epoch()
     torch.cuda.set_sync_debug_mode("error")
     algo.train_epoch()
 
 
-@pytest.mark.usefixtures("no_waiting")
-def test_a_recurrent_rollout_does_not_wait_for_the_device(tmp_path: Path) -> None:
-    algo = begin(build(PpoAgent(), tmp_path, network={"rnn": {"units": 8}}))
+@pytest.mark.parametrize("variant", [*VARIANTS])
+def test_recorded_training_does_what_eager_training_does(
+    variant: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    reached: list[Any] = []
+    for capture in (True, False):
+        settings = {**VARIANTS[variant], "run": {"max_epochs": 6}}
+        settings["ppo"] = {**settings.get("ppo", {}), "capture": capture}
+        algo = build(PpoAgent(), tmp_path / str(capture), **settings)
+        algo.train()
+        reached.append(algo)
+    recorded, eager = reached
+    assert caplog.messages == []
+    assert recorded.last_lr == pytest.approx(eager.last_lr, rel=1e-5)
+    for name, value in weights(recorded).items():
+        torch.testing.assert_close(value, weights(eager)[name], rtol=1e-3, atol=1e-4, msg=name)
+
+
+def test_what_waits_for_the_device_is_not_recorded_and_one_line_says_where(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    algo = build(PpoAgent(), tmp_path, ppo={"diagnostics": True}, run={"max_epochs": 4})
+    algo.train()
+    assert algo.epoch_num == 4
+    (message,) = caplog.messages
+    assert message.startswith("The update runs without a CUDA graph: it waits for the device at diagnostics.py:")
+
+
+def test_a_setting_that_a_recording_has_fixed_can_be_changed(tmp_path: Path) -> None:
+    algo = begin(build(PpoAgent(), tmp_path, ppo={"lr_schedule": "constant"}))
+    for _ in range(3):
+        algo.train_epoch()
+    before = [parameter.clone() for parameter in algo.model.parameters()]
+    algo.set_param("learning_rate", 0.0)
     algo.train_epoch()
-    algo.set_eval()
-    torch.cuda.set_sync_debug_mode("error")
-    algo.play_steps()
+    assert all(torch.equal(*pair) for pair in zip(before, algo.model.parameters(), strict=True))
 
 
 def test_training_agrees_with_rl_games(tmp_path: Path) -> None:

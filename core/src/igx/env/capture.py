@@ -1,43 +1,117 @@
-"""A step recorded once as a CUDA graph and replayed: hundreds of kernel launches for the price of one."""
+"""Functions recorded once as CUDA graphs and replayed: hundreds of kernel launches for the price of one."""
 
-from collections.abc import Callable
+import contextlib
+import functools
+import logging
+import warnings
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
 
 import torch
 
 from igx.sim.simulator import Simulator
 
-_WARM_UP_STEPS = 3
+logger = logging.getLogger(__name__)
+
+_CALLS_BEFORE = 2  # the first brings everything into place, the second shows whether the function may be recorded
 
 
-def capture(
-    step: Callable[[], None], *, simulator: Simulator, generators: tuple[torch.Generator, ...]
-) -> Callable[[], None]:
-    """Record `step` and return its replay.
+class Recorded:
+    """A function over fixed buffers, called as it is at first, then recorded, and replayed from then on.
 
-    Runs `step` a few times first: engines load their kernels and libraries make their workspaces then, which they can't
-    while a graph is recorded. The caller restores what those steps changed.
+    The calls before the recording do their work like all others. In them engines load their kernels, libraries make
+    their workspaces and optimisers their state, which they can't while a graph is recorded. A function that makes the
+    host wait for the device can't be recorded; it stays as it is, and one line in the log says where it waits.
 
     Args:
-        step: works on fixed buffers, without host decisions.
-        simulator: told of the recording.
-        generators: of the random numbers that `step` draws; replays go on drawing new ones.
+        function: without decisions on the host; what it reads and writes keeps its address.
+        what: names it in the log.
+        device: a CUDA device.
+        simulator: whose kernels it launches, if any; it is told of the recording.
+        generators: of the random numbers that it draws, beside torch's own; replays go on drawing new ones.
     """
-    device = simulator.device
-    stream = torch.cuda.Stream(device)
-    stream.wait_stream(torch.cuda.current_stream(device))
-    graph = torch.cuda.CUDAGraph()
-    for generator in generators:
-        graph.register_generator_state(generator)
-    with torch.cuda.stream(stream):
-        for _ in range(_WARM_UP_STEPS):
-            step()
-        torch.cuda.synchronize(device)
-        # other threads (trackers, data loaders) may use CUDA meanwhile
-        graph.capture_begin(capture_error_mode="thread_local")
+
+    def __init__(
+        self,
+        function: Callable[[], None],
+        *,
+        what: str,
+        device: torch.device,
+        simulator: Simulator | None = None,
+        generators: Sequence[torch.Generator] = (),
+    ) -> None:
+        self._function, self._what = function, what
+        self._stream = _recording_stream(device)
+        self._device, self._simulator, self._generators = device, simulator, generators
+        self._calls = 0
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._is_refused = False
+
+    def __call__(self) -> None:
+        """Run the function, or replay its recording."""
+        if self._graph is None and (self._is_refused or self._calls < _CALLS_BEFORE):
+            self._run()
+            return
+        if self._graph is None:
+            self._graph = self._record()
+        self._graph.replay()
+
+    def _run(self) -> None:
+        self._calls += 1
+        with self._on_recording_stream():
+            if self._calls != _CALLS_BEFORE:
+                self._function()
+                return
+            with _watched() as waits:
+                self._function()
+        if waits:
+            self._is_refused = True
+            logger.warning("%s runs without a CUDA graph: it waits for the device at %s", self._what, waits[0])
+
+    def _record(self) -> torch.cuda.CUDAGraph:
+        graph = torch.cuda.CUDAGraph()
+        for generator in self._generators:
+            graph.register_generator_state(generator)
+        with self._on_recording_stream():
+            torch.cuda.synchronize(self._device)
+            # other threads (trackers, data loaders) may use CUDA meanwhile
+            graph.capture_begin(capture_error_mode="thread_local")
+            try:
+                with self._simulator.capturing(self._stream) if self._simulator else contextlib.nullcontext():
+                    self._function()
+            finally:
+                graph.capture_end()
+        return graph
+
+    @contextlib.contextmanager
+    def _on_recording_stream(self) -> Generator[None]:
+        """A graph can't be recorded on the default stream, and what came before runs best where it will be."""
+        current = torch.cuda.current_stream(self._device)
+        self._stream.wait_stream(current)
+        with torch.cuda.stream(self._stream):
+            yield
+        current.wait_stream(self._stream)
+
+
+@functools.cache
+def _recording_stream(device: torch.device) -> torch.cuda.Stream:
+    return torch.cuda.Stream(device)
+
+
+@contextlib.contextmanager
+def _watched() -> Generator[list[str]]:
+    """Collect the places where the host waits for the device meanwhile."""
+    waits: list[str] = []
+    mode = torch.cuda.get_sync_debug_mode()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
         try:
-            with simulator.capturing(stream):
-                step()
+            yield waits
         finally:
-            graph.capture_end()
-    torch.cuda.current_stream(device).wait_stream(stream)
-    return graph.replay
+            torch.cuda.set_sync_debug_mode(mode)
+            waits += [
+                f"{Path(warning.filename).name}:{warning.lineno}"
+                for warning in caught
+                if "synchronizing CUDA operation" in str(warning.message)
+            ]

@@ -1,8 +1,7 @@
 """Many environments of one task, stepped together: eager on the CPU, one captured graph on CUDA."""
 
 import math
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from igx.env.capture import capture
+from igx.env.capture import Recorded
 from igx.env.trace import Trace
 from igx.errors import TaskError
 from igx.sim.simulator import Simulator
@@ -41,9 +40,17 @@ class VecEnv:
         self.num_envs, self.device, self.step_dt = task.num_envs, task.device, task.step_dt
         self.obs, self.last_obs = program.observations, program.last_observations
         self.reward, self.terminated, self.truncated = program.reward, program.terminated, program.truncated
-        self._use_graph = use_graph and task.device.type == "cuda" and task.capture
-        self._has_small_tensors = task.device.type == "cpu" and task.num_envs < _WORTH_SHARING
-        self._replay: Callable[[], None] | None = None
+        self._run: Callable[[], None] = self._step
+        if task.device.type == "cpu" and task.num_envs < _WORTH_SHARING:
+            self._run = _on_one_thread(self._step)
+        elif use_graph and task.device.type == "cuda" and task.capture:
+            self._run = Recorded(
+                self._step,
+                what=f"The step of {type(task).__name__}",
+                device=task.device,
+                simulator=simulator,
+                generators=(task.generator,),
+            )
 
     @property
     def num_actions(self) -> int:
@@ -83,27 +90,12 @@ class VecEnv:
             expected, given = list(self.program.action.shape), list(action.shape)
             raise TaskError(f"An action of {type(self.task).__name__} has the shape {expected}, not {given}.")
         self.program.action.copy_(action.detach())
-        if self._use_graph:
-            self._replayed_step()
-        elif self._has_small_tensors:
-            with _one_torch_thread():
-                self._eager_step()
-        else:
-            self._eager_step()
+        self._run()
         return self.obs, self.reward, self.terminated, self.truncated, self.last_obs
 
-    def _eager_step(self) -> None:
+    def _step(self) -> None:
         self.program.step()
         self.trace.write()
-
-    def _replayed_step(self) -> None:
-        if self._replay is None:
-            action, before = self.program.action.clone(), self.state_dict()
-            self._replay = capture(self._eager_step, simulator=self.simulator, generators=(self.task.generator,))
-            self.load_state_dict(before)
-            self.program.action.copy_(action)
-            self.trace.clear()
-        self._replay()
 
     def episode_metrics(self) -> dict[str, float]:
         """Means over the episodes that ended since the last call; see `Program.episode_metrics`."""
@@ -124,7 +116,7 @@ class VecEnv:
 
     def close(self) -> None:
         """Release what the engine holds."""
-        self._replay = None
+        self._run = self._step
         self.simulator.close()
 
 
@@ -133,12 +125,15 @@ def _box(width: int, limit: float | None) -> gymnasium.spaces.Box:
     return gymnasium.spaces.Box(-bound, bound, (width,), np.float32)
 
 
-@contextmanager
-def _one_torch_thread() -> Generator[None]:
+def _on_one_thread(step: Callable[[], None]) -> Callable[[], None]:
     """Keep torch's other threads from taking the cores on which the physics runs."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+
+    def run() -> None:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            step()
+        finally:
+            torch.set_num_threads(threads)
+
+    return run

@@ -11,12 +11,18 @@ from igx.env.vec_env import VecEnv
 from igx.errors import CheckpointError, ConfigError
 from igx.rl import rl_games
 from igx.rl.checkpoints import State, refuse_mismatch
-from igx.rl.models import Gaussian
+from igx.rl.models import Gaussian, SquashedGaussian
 from igx.rl.players import PpoPlayer
 from igx.rl.ppo import Ppo
 from igx.rl.ppo_config import PpoConfig
 from igx.rl.rl_games import Runner
 from igx.rl.stock_ppo import StockPpo
+
+_MODELS = {
+    rl_games.GAUSSIAN: ("igx_gaussian", Gaussian),
+    rl_games.SQUASHED: ("igx_squashed_gaussian", SquashedGaussian),
+}
+"""Our models, and the names they are registered under, by those of rl_games'."""
 
 
 class Agent:
@@ -76,13 +82,13 @@ class PpoAgent(Agent):
         """Add our agent, player and model."""
         runner.algo_factory.register_builder(self.algo_name, Ppo)
         runner.player_factory.register_builder(self.algo_name, PpoPlayer)
-        rl_games.register_model("igx_gaussian", Gaussian)
+        for name, model in _MODELS.values():
+            rl_games.register_model(name, model)
 
     def params(self, config: RunConfig, env: VecEnv) -> rl_games.Params:
         """See `igx.rl.rl_games.params`."""
         params = rl_games.params(config, env, algo=self.algo_name)
-        if params["model"]["name"] == rl_games.GAUSSIAN:
-            params["model"]["name"] = "igx_gaussian"
+        params["model"]["name"], _ = _MODELS[params["model"]["name"]]
         return params
 
 

@@ -1,10 +1,11 @@
-"""The policy's distribution, sampled without a wait for the device."""
+"""The policy's distributions, sampled without a wait for the device."""
 
 from typing import Any
 
 import torch
+from torch.distributions import Distribution
 
-from igx.rl.rl_games import ModelA2CContinuousLogStd
+from igx.rl.rl_games import ModelA2CContinuousLogStd, ModelA2CContinuousTanh
 
 
 class Gaussian(ModelA2CContinuousLogStd):
@@ -32,3 +33,22 @@ class Gaussian(ModelA2CContinuousLogStd):
                 "mus": mu,
                 "sigmas": sigma,
             }
+
+
+class SquashedGaussian(ModelA2CContinuousTanh):
+    """rl_games' Gaussian policy squashed into [-1, 1], with its numbers, parameters and state-dict keys.
+
+    That one has torch check the arguments of every distribution, which reads back from the device.
+    """
+
+    class Network(ModelA2CContinuousTanh.Network):
+        """The network with its normalisers."""
+
+        def forward(self, input_dict: dict[str, Any]) -> dict[str, Any]:
+            """Judge given actions if `is_train`, else draw some; see rl_games' models for what goes in and out."""
+            checks = Distribution._validate_args  # noqa: SLF001 - there is no public way to ask
+            Distribution.set_default_validate_args(value=False)
+            try:
+                return super().forward(input_dict)
+            finally:
+                Distribution.set_default_validate_args(value=checks)

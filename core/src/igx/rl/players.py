@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-from igx.rl.rl_games import SQUASHED, PpoPlayerContinuous
+from igx.rl.rl_games import ModelA2CContinuousTanh, PpoPlayerContinuous
 
 
 class PpoPlayer(PpoPlayerContinuous):
@@ -12,7 +12,7 @@ class PpoPlayer(PpoPlayerContinuous):
 
     def __init__(self, params: dict[str, Any]) -> None:
         super().__init__(params)
-        if params["model"]["name"] == SQUASHED:
+        if isinstance(self.model, ModelA2CContinuousTanh.Network):
             self.model.register_forward_hook(_squash_mean)
 
 

@@ -12,42 +12,59 @@ and either loads the other's checkpoints. What differs otherwise:
 - Losses and returns leave the device once an epoch.
 """
 
-from collections import defaultdict
+import itertools
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from igx.env.capture import Recorded
 from igx.rl import checkpoints, ppo_state
 from igx.rl.checkpoints import State
 from igx.rl.episodes import EpisodeSums
+from igx.rl.losses import LossMeans
 from igx.rl.normalizer import RunningMeanStd
+from igx.rl.recurrent import step_by_step
 from igx.rl.rl_games import A2CAgent, swap_and_flatten01
 from igx.rl.stopwatch import Stopwatch
 
 _NORMALIZERS = ("running_mean_std", "value_mean_std")
 _STEP = 1.5  # factor of one move of an adaptive learning rate
+_RECORDED_TOGETHER = 16  # minibatches: a graph of more takes long to make, and gains nothing
 
 
 class Ppo(A2CAgent):
-    """rl_games' continuous PPO agent, mended; registered in its factory, same parameters, same checkpoint keys."""
+    """rl_games' continuous PPO agent, mended; registered in its factory, same parameters, same checkpoint keys.
+
+    On CUDA an epoch is a few CUDA graphs: one chooses actions and one takes in their results, around the environment's
+    own; one makes a dataset of the rollout; and one trains on its minibatches. What they read and write keeps its
+    address for the agent's life.
+    """
 
     def __init__(self, base_name: str, params: dict[str, Any]) -> None:
         super().__init__(base_name, params)
         self.torch_device = torch.device(self.ppo_device)
+        self.records: bool = self.config.get("capture", True) and self.torch_device.type == "cuda"
         self.updates_once: bool = self.config.get("normalizer_updates") == "once"
         self.bootstraps_terminal: bool = self.config.get("bootstrap") == "terminal"
         self.min_lr: float = self.config.get("min_lr", 1e-6)
         self.max_lr: float = self.config.get("max_lr", 1e-2)
         self.scaler = torch.amp.GradScaler("cuda", enabled=False)  # bfloat16 needs no scaling of the loss
         self.stopwatch = Stopwatch(self.torch_device)
-        self.statistics: defaultdict[str, list[Tensor]] = defaultdict(list)
-        """Numbers of the current epoch by their tag in rl_games' plots; each a tensor without dimensions."""
+        self.losses, self.central_losses = LossMeans(), LossMeans()
         self.total_time = 0.0
         self._left_off: State = {}
+        self._datasets: list[dict[str, Any]] = []
+        if self.torch_device.type == "cuda":
+            step_by_step(self.model)
+            if self.has_central_value:
+                step_by_step(self.central_value_net)
         self._own_normalizers()
-        self._own_learning_rate()
+        self._own_schedules()
+        self._begin_recording()
 
     # The epoch.
 
@@ -66,52 +83,78 @@ class Ppo(A2CAgent):
     def train_epoch(self) -> None:
         """One rollout, one update."""
         self.set_eval()
-        rollout = self.play_steps()
+        self.play_steps()
         self.stopwatch.enter("update")
+        self.curr_frames = self.batch_size
+        self.make_dataset()
         self.set_train()
-        self.curr_frames = rollout.pop("played_frames")
-        self.prepare_dataset(rollout)
         self.algo_observer.after_steps()
         if self.has_central_value:
             self.train_central_value()
         self.train_policy()
-        self.dataset.update_values_dict(None)
 
     def init_tensors(self) -> None:
         """Allocate what a rollout writes into."""
-        self.episodes = EpisodeSums(self.num_actors, self.torch_device)
+        envs, device = self.num_actors, self.torch_device
+        self.episodes = EpisodeSums(envs, device)
+        self.dones = torch.ones(envs, dtype=torch.bool, device=device)
+        self.actions = torch.zeros(envs, self.actions_num, device=device)
+        self.values = torch.zeros(envs, self.value_size, device=device)
+        self.step = torch.zeros(1, dtype=torch.long, device=device)
+        """Step of the rollout, on the device."""
         super().init_tensors()
 
     def init_current_rewards(self, batch_size: int, current_rewards_shape: tuple[int, ...]) -> None:
         """Begin all episodes anew."""
-        super().init_current_rewards(batch_size, current_rewards_shape)
+        del batch_size, current_rewards_shape  # of sums that `episodes` keeps instead
+        self.dones.fill_(1)
         self.episodes.restart()
+
+    def reset_envs(self) -> None:
+        """Start a new episode everywhere."""
+        for states in self.rnn_states if self.is_rnn else ():
+            states.zero_()
+        self.obs = self.env_reset()
 
     # The rollout.
 
     @torch.no_grad()
-    def play_steps(self) -> dict[str, Any]:
-        """Act for `horizon_length` steps; return what was seen, done and paid, one row per step of an environment."""
+    def play_steps(self) -> None:
+        """Act for `horizon_length` steps; what was seen, done and paid is in the experience buffer afterwards."""
+        self.step.zero_()
         for step in range(self.horizon_length):
             self.stopwatch.enter("inference")
             self._keep_rnn_states(step)
-            result = self.get_action_values(self.obs)
-            self.rnn_states = result["rnn_states"]
-            self._write_before(step, result)
+            self._recorded_choice()
             self.stopwatch.enter("env")
-            self.obs, rewards, self.dones, infos = self.env_step(result["actions"])
+            obs, rewards, dones, infos = self.vec_env.step(self.actions)
+            self.obs, self._results = self.obs_to_tensors(obs), (rewards, dones, infos)
             self.stopwatch.enter("inference")
-            self._write_after(step, rewards, result["values"], infos)
-            self._clear_rnn_states()
-        return self._rollout()
+            self._recorded_intake()
+
+    @torch.no_grad()
+    def make_dataset(self) -> None:
+        """Make a dataset of the last rollout, and take its statistics."""
+        self._recorded_dataset()
+
+    def get_central_value(self, obs_dict: dict[str, Any]) -> Tensor:
+        """Value by a network of its own, `[num_envs, 1]`; moves its recurrent state on."""
+        net = self.central_value_net
+        states = net.rnn_states
+        value = net.get_value(obs_dict)
+        if states is not None:
+            _copy_all(net.rnn_states, into=states)
+            net.rnn_states = states
+        return value
 
     def get_values(self, obs: dict[str, Tensor]) -> Tensor:
         """Value of `obs`, `[num_envs, 1]`; moves no recurrent state on."""
         if not self.has_central_value:
             return super().get_values(obs)
-        states = self.central_value_net.rnn_states
-        values = super().get_values(obs)
-        self.central_value_net.rnn_states = states
+        net = self.central_value_net
+        states = net.rnn_states
+        values = net.get_value({"is_train": False, "states": obs["states"]})
+        net.rnn_states = states
         return values
 
     def discount_values(
@@ -134,29 +177,66 @@ class Ppo(A2CAgent):
             advantages[step] = advantage
         return advantages
 
-    def _write_before(self, step: int, result: dict[str, Tensor]) -> None:
-        write = self.experience_buffer.update_data
-        write("obses", step, self.obs["obs"])
-        write("dones", step, self.dones)
+    def _choose_actions(self) -> None:
+        result = self.get_action_values(self.obs)
+        if self.is_rnn:
+            _copy_all(result["rnn_states"], into=self.rnn_states)
+        self.actions.copy_(self.preprocess_actions(result["actions"]))
+        self.values.copy_(result["values"])
+        self._write("obses", self.obs["obs"])
+        self._write("dones", self.dones)
         for name in self.update_list:
-            write(name, step, result[name])
+            self._write(name, result[name])
         if self.has_central_value:
-            write("states", step, self.obs["states"])
+            self._write("states", self.obs["states"])
 
-    def _write_after(self, step: int, rewards: Tensor, values: Tensor, infos: dict[str, Tensor]) -> None:
+    def _take_in_results(self) -> None:
+        rewards, dones, infos = self._results
+        rewards = rewards.unsqueeze(1)
         shaped = self.rewards_shaper(rewards)
         if self.value_bootstrap:
-            shaped.add_(self.gamma * self._continuation(values, infos) * infos["time_outs"].unsqueeze(1).float())
-        self.experience_buffer.update_data("rewards", step, shaped)
+            shaped.add_(self.gamma * self._continuation(infos) * infos["time_outs"].unsqueeze(1).float())
+        self._write("rewards", shaped)
+        self.dones.copy_(dones)
         self.episodes.add(rewards[:, 0], shaped[:, 0], self.dones)
+        self._clear_rnn_states()
+        self.step += 1
 
-    def _continuation(self, values: Tensor, infos: dict[str, Tensor]) -> Tensor:
+    def _continuation(self, infos: dict[str, Tensor]) -> Tensor:
         """What a cut-off episode would have gone on to earn."""
         if not self.bootstraps_terminal:
-            return values
+            return self.values
         return self.get_values({"obs": infos["terminal"], "states": infos["terminal"]})
 
+    def _write(self, name: str, values: Tensor) -> None:
+        """Write one step of the rollout."""
+        rows = self.experience_buffer.tensor_dict[name]
+        rows.index_copy_(0, self.step, values.to(rows.dtype)[None])
+
+    def _make_dataset(self) -> None:
+        self.prepare_dataset(self._rollout())
+        models = [(self.model, self.dataset, self.normalize_input)]
+        if self.has_central_value:
+            net = self.central_value_net
+            models.append((net.model, net.dataset, net.normalize_input))
+        for model, dataset, is_normalized in models:
+            if self.updates_once and is_normalized:
+                model.running_mean_std.update(dataset.values_dict["obs"])
+        if self.records:
+            self._keep_addresses([dataset for _, dataset, _ in models])
+
+    def _keep_addresses(self, datasets: Sequence[Any]) -> None:
+        """Put a rollout where the first one was: recordings of the update look there."""
+        if not self._datasets:
+            self._datasets = [dataset.values_dict for dataset in datasets]
+        for dataset, kept in zip(datasets, self._datasets, strict=True):
+            for name, values in dataset.values_dict.items():
+                if values is not None:
+                    _copy_all(_as_list(values), into=_as_list(kept[name]))
+            dataset.update_values_dict(kept)
+
     def _rollout(self) -> dict[str, Any]:
+        """The experience buffer, one row per step of an environment, with returns."""
         buffer = self.experience_buffer.tensor_dict
         last_values = self.get_values(self.obs)
         advantages = self.discount_values(
@@ -164,7 +244,6 @@ class Ppo(A2CAgent):
         )
         rollout = self.experience_buffer.get_transformed_list(swap_and_flatten01, self.tensor_list)
         rollout["returns"] = swap_and_flatten01(advantages + buffer["values"])
-        rollout["played_frames"] = self.batch_size
         if self.is_rnn:
             rollout["rnn_states"] = [
                 states.permute(1, 2, 0, 3).reshape(states.size(1), -1, states.size(3)) for states in self.mb_rnn_states
@@ -189,22 +268,22 @@ class Ppo(A2CAgent):
 
     def train_policy(self) -> None:
         """All mini-epochs over one rollout."""
-        if self.updates_once and self.normalize_input:
-            self.model.running_mean_std.update(self.dataset.values_dict["obs"])
+        self._look_up_schedule()
         for mini_epoch in range(self.mini_epochs_num):
-            divergences = [self._train_minibatch(index) for index in range(len(self.dataset))]
-            if self.schedule_type == "standard":
-                self._move_learning_rate(torch.stack(divergences).mean())
+            for train in self._recorded_updates:
+                train()
             self.diagnostics.mini_epoch(self, mini_epoch)
 
     def train_central_value(self) -> None:
         """All mini-epochs of a value network of its own over one rollout."""
         net = self.central_value_net
         if not net.config["freeze_critic"]:
-            self._fit(net)
+            for _ in range(net.mini_epoch):
+                for train in self._recorded_central_updates:
+                    train()
         net.epoch_num += 1
         net.lr, _ = net.scheduler.update(net.lr, 0, net.epoch_num, 0, 0)
-        net.update_lr(net.lr)
+        self.central_lr.fill_(net.lr)
         net.frame += net.batch_size
 
     def set_train(self) -> None:
@@ -219,29 +298,41 @@ class Ppo(A2CAgent):
         self.calc_gradients(input_dict)
         return self.train_result
 
+    def _train_minibatches(self, first: int, last: int) -> None:
+        """A gradient step on each of the minibatches from `first` to before `last`, which may end a mini-epoch."""
+        for index in range(first, last):
+            self.divergences[index] = self._train_minibatch(index)
+        if self.schedule_type == "standard" and last == len(self.dataset):
+            self._move_learning_rate(self.divergences.mean())
+
     def _train_minibatch(self, index: int) -> Tensor:
         """One gradient step on minibatch `index`; returns its KL divergence."""
         actor, critic, entropy, divergence, _, _, mu, sigma, bounds = self.train_actor_critic(self.dataset[index])
         self.dataset.update_mu_sigma(mu, sigma)
         losses = {"a_loss": actor, "c_loss": critic, "entropy": entropy, "bounds_loss": bounds}
         extra = {name: values[-1] for name, values in self.aux_loss_dict.items()}
-        for name, loss in (losses | extra).items():
-            self.statistics[f"losses/{name}"].append(loss.detach())
-        self.statistics["info/kl"].append(divergence)
+        named = {f"losses/{name}": loss for name, loss in (losses | extra).items()}
+        self.losses.add({**named, "info/kl": divergence})
         if self.schedule_type == "legacy":
             self._move_learning_rate(divergence)
         return divergence
 
-    def _fit(self, net: Any) -> None:
-        takes_once = self.updates_once and net.normalize_input
-        if takes_once:
-            net.model.running_mean_std.update(net.dataset.values_dict["obs"])
-        for _ in range(net.mini_epoch):
-            for index in range(len(net.dataset)):
-                net.train()
-                if takes_once:
-                    net.model.running_mean_std.eval()
-                self.statistics["losses/cval_loss"].append(net.calc_gradients(net.dataset[index]).detach())
+    def _train_central_minibatches(self, first: int, last: int) -> None:
+        net = self.central_value_net
+        for index in range(first, last):
+            net.train()
+            if self.updates_once and net.normalize_input:
+                net.model.running_mean_std.eval()
+            self.central_losses.add({"losses/cval_loss": net.calc_gradients(net.dataset[index])})
+
+    def _look_up_schedule(self) -> None:
+        """Bring what a schedule by epochs or frames says to the device, where gradient steps take it."""
+        if self.is_adaptive_lr:
+            return
+        lr, entropy_coef = self.scheduler.update(self.last_lr, self.last_entropy_coef, self.epoch_num, self.frame, None)
+        self.last_entropy_coef = entropy_coef
+        self.scheduled_lr.fill_(lr)
+        self.scheduled_entropy_coef.fill_(entropy_coef)
 
     def _move_learning_rate(self, divergence: Tensor) -> None:
         if self.is_adaptive_lr:
@@ -250,32 +341,71 @@ class Ppo(A2CAgent):
             higher = (self.lr * _STEP).clamp(max=self.max_lr)
             unhurried = torch.where(kl < 0.5 * self.kl_threshold, higher, self.lr)
             self.lr.copy_(torch.where(kl > 2.0 * self.kl_threshold, lower, unhurried))
-            return
-        lr, self.entropy_coef = self.scheduler.update(self.last_lr, self.entropy_coef, self.epoch_num, self.frame, None)
-        if lr != self.last_lr:
-            self._set_learning_rate(lr)
+        else:
+            self.lr.copy_(self.scheduled_lr)
+            self.entropy_coef.copy_(self.scheduled_entropy_coef)
+
+    # Recording.
+
+    def _begin_recording(self) -> None:
+        """Have everything recorded, or recorded anew after what recordings have fixed was changed."""
+        self._recorded_choice = self._recorded(self._choose_actions, what="Inference")
+        self._recorded_intake = self._recorded(self._take_in_results, what="The end of a step")
+        self._recorded_dataset = self._recorded(self._make_dataset, what="The end of a rollout")
+        self._recorded_updates = self._recorded_parts(self._train_minibatches, self.dataset, what="The update")
+        if self.has_central_value:
+            self._recorded_central_updates = self._recorded_parts(
+                self._train_central_minibatches, self.central_value_net.dataset, what="The central value's update"
+            )
+
+    def _recorded(self, function: Callable[[], None], *, what: str) -> Callable[[], None]:
+        return Recorded(function, what=what, device=self.torch_device) if self.records else function
+
+    def _recorded_parts(
+        self, function: Callable[[int, int], None], dataset: Any, *, what: str
+    ) -> list[Callable[[], None]]:
+        """A mini-epoch over `dataset` in parts that are recorded each."""
+        ends = [*range(0, len(dataset), _RECORDED_TOGETHER), len(dataset)]
+        return [self._recorded(partial(function, *part), what=what) for part in itertools.pairwise(ends)]
 
     # Settings that change while training.
 
-    def set_param(self, param_name: str, param_value: float) -> None:
-        """Change a setting from the next minibatch on; a schedule goes on from a learning rate set here."""
-        if param_name != "learning_rate":
-            super().set_param(param_name, param_value)
-            return
-        self._set_learning_rate(param_value)
-        if self.linear_lr:
-            self.scheduler.start_lr = param_value
+    def get_param(self, param_name: str) -> float:
+        """A setting as it is now."""
+        return self.last_entropy_coef if param_name == "entropy_coef" else super().get_param(param_name)
 
-    def _set_learning_rate(self, lr: float) -> None:
+    def set_param(self, param_name: str, param_value: float) -> None:
+        """Change a setting from the next epoch on; a schedule goes on from a learning rate set here."""
+        if param_name == "learning_rate":
+            self.set_learning_rate(param_value)
+            if self.linear_lr:
+                self.scheduler.start_lr = param_value
+        elif param_name == "entropy_coef":
+            self.set_entropy_coef(param_value)
+        else:
+            super().set_param(param_name, param_value)
+            self._begin_recording()
+
+    def set_learning_rate(self, lr: float) -> None:
+        """Go on with this learning rate, until a schedule changes it."""
         self.last_lr = lr
         self.lr.fill_(lr)
 
-    def _own_learning_rate(self) -> None:
-        """Make the learning rate a tensor, as precise as a Python number where the optimiser takes that."""
-        precision = torch.float32 if self.torch_device.type == "cuda" else torch.float64
-        self.lr = torch.tensor(self.last_lr, dtype=precision, device=self.torch_device)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.lr
+    def set_entropy_coef(self, entropy_coef: float) -> None:
+        """Go on with this weight of the entropy bonus, until a schedule changes it."""
+        self.last_entropy_coef = entropy_coef
+        self.entropy_coef.fill_(entropy_coef)
+
+    def _own_schedules(self) -> None:
+        """Keep on the device what changes while training: a recording sees it there."""
+        self.last_entropy_coef: float = self.entropy_coef
+        self.entropy_coef = torch.tensor(self.last_entropy_coef, device=self.torch_device)
+        self.scheduled_entropy_coef = self.entropy_coef.clone()
+        self.lr = _learning_rate(self.optimizer, self.last_lr)
+        self.scheduled_lr = self.lr.clone()
+        self.divergences = torch.zeros(len(self.dataset), device=self.torch_device)
+        if self.has_central_value:
+            self.central_lr = _learning_rate(self.central_value_net.optimizer, self.central_value_net.lr)
 
     def _own_normalizers(self) -> None:
         models = [self.model, self.central_value_net.model] if self.has_central_value else [self.model]
@@ -290,12 +420,11 @@ class Ppo(A2CAgent):
 
     def _report(self) -> None:
         seconds = self.stopwatch.read()
-        numbers = {name: torch.stack(values).mean() for name, values in self.statistics.items()}
-        self.statistics.clear()
-        read = torch.stack([number.double() for number in (*numbers.values(), self.lr, *self.episodes.drain())])
+        means = self.central_losses.drain() | self.losses.drain()
+        read = torch.stack([*means.values(), self.lr.double(), *self.episodes.drain().double()])
         *losses, self.last_lr, returns, shaped, lengths, count = read.tolist()
         self._count_episodes(returns, shaped, lengths, count=int(count))
-        self._write_scalars({**dict(zip(numbers, losses, strict=True)), **self._speeds(seconds)})
+        self._write_scalars({**dict(zip(means, losses, strict=True)), **self._speeds(seconds)})
         self.diagnostics.epoch(self, current_epoch=self.epoch_num)
         self.diagnostics.send_info(self.writer)
         self.algo_observer.after_print_stats(self.frame, self.epoch_num, self.total_time)
@@ -352,8 +481,9 @@ class Ppo(A2CAgent):
         state = super().get_full_state_weights()
         state.pop("scaler", None)
         state["last_mean_rewards"] = float(self.last_mean_rewards)
-        for group in state["optimizer"]["param_groups"]:
-            group["lr"] = self.last_lr
+        _write_out_learning_rate(state["optimizer"], self.last_lr)
+        if self.has_central_value:
+            _write_out_learning_rate(state["assymetric_vf_optimizer"], self.central_value_net.lr)
         state["igx"] = ppo_state.progress(self)
         if self.obs is not None:
             state["igx_rollout"] = ppo_state.rollout(self)
@@ -365,11 +495,13 @@ class Ppo(A2CAgent):
         ours = [_settings(group) for optimizer in optimizers for group in optimizer.param_groups]
         super().set_full_state_weights({**weights, "scaler": {}}, set_epoch)
         groups = [group for optimizer in optimizers for group in optimizer.param_groups]
-        self._set_learning_rate(float(groups[0]["lr"]))
+        self.set_learning_rate(float(groups[0]["lr"]))
+        if self.has_central_value:
+            self.central_lr.fill_(float(groups[-1]["lr"]))
         for group, settings in zip(groups, ours, strict=True):
             group.update(settings)
-        groups[0]["lr"] = self.lr
         self._left_off = weights
+        self._begin_recording()
 
     def _begin(self) -> None:
         """Begin the first epoch: where the restored agent left off, as far as its checkpoint tells, or anew."""
@@ -394,5 +526,30 @@ def _in_place(theirs: Any) -> RunningMeanStd:
     return ours
 
 
+def _learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> Tensor:
+    """Give an optimiser its learning rate as a tensor: on the CPU as precise as a number, on CUDA to be recorded."""
+    device = optimizer.param_groups[0]["params"][0].device
+    is_cuda = device.type == "cuda"
+    tensor = torch.tensor(lr, dtype=torch.float32 if is_cuda else torch.float64, device=device)
+    for group in optimizer.param_groups:
+        group.update(lr=tensor, capturable=is_cuda)
+    return tensor
+
+
 def _settings(group: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in group.items() if name not in {"params", "lr"}}
+    return {name: value for name, value in group.items() if name != "params"}
+
+
+def _write_out_learning_rate(optimizer: dict[str, Any], lr: float) -> None:
+    """Put the number in place of the tensor, in the state of an optimiser."""
+    for group in optimizer["param_groups"]:
+        group["lr"] = lr
+
+
+def _as_list(values: Tensor | Sequence[Tensor]) -> Sequence[Tensor]:
+    return [values] if isinstance(values, Tensor) else values
+
+
+def _copy_all(tensors: Sequence[Tensor], *, into: Sequence[Tensor]) -> None:
+    for tensor, kept in zip(tensors, into, strict=True):
+        kept.copy_(tensor)

@@ -244,6 +244,9 @@ class PpoConfig(UpdateConfig):
         default=4, ge=1, description="Steps per piece that a recurrent network learns from [steps]."
     )
     zero_rnn_on_done: bool = Field(default=True, description="Clear a recurrent network's state where an episode ends.")
+    capture: bool = Field(
+        default=True, description="Record rollout and update as CUDA graphs, which saves launching kernels; CUDA only."
+    )
     mixed_precision: bool = Field(default=False, description="Update in bfloat16 where that is safe; CUDA only.")
     epochs_between_resets: int = Field(
         default=0, ge=0, description="Reset all environments every so many epochs; 0 for never."

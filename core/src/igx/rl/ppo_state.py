@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def progress(algo: "Ppo") -> State:
     """How far training is: schedules, mean returns, random numbers."""
     state: State = {
-        "entropy_coef": algo.entropy_coef,
+        "entropy_coef": algo.last_entropy_coef,
         "total_time": algo.total_time,
         "meters": {name: {"mean": meter.mean, "size": meter.current_size} for name, meter in _meters(algo).items()},
         "random": _random_state(algo.torch_device),
@@ -26,12 +26,14 @@ def progress(algo: "Ppo") -> State:
 
 def take_progress(algo: "Ppo", state: State) -> None:
     """Go on from `progress`."""
-    algo.entropy_coef, algo.total_time = state["entropy_coef"], state["total_time"]
+    algo.set_entropy_coef(state["entropy_coef"])
+    algo.total_time = state["total_time"]
     for name, meter in _meters(algo).items():
         meter.mean, meter.current_size = state["meters"][name]["mean"], state["meters"][name]["size"]
     if algo.has_central_value:
         net, theirs = algo.central_value_net, state["central_value"]
         net.epoch_num, net.frame, net.lr = theirs["epoch"], theirs["frame"], theirs["lr"]
+        algo.central_lr.fill_(net.lr)
     _set_random_state(algo.torch_device, state["random"])
 
 
@@ -48,10 +50,12 @@ def rollout(algo: "Ppo") -> State:
 def take_rollout(algo: "Ppo", state: State) -> None:
     """Go on from `rollout`; the environments have been restored already."""
     algo.obs = algo.obs_to_tensors(algo.vec_env.observations())
-    algo.dones, algo.rnn_states = state["dones"], state["rnn_states"]
+    algo.dones.copy_(state["dones"])
     algo.episodes.load_state_dict(state["episodes"])
-    if algo.has_central_value:
-        algo.central_value_net.rnn_states = state["central_rnn_states"]
+    theirs = algo.central_value_net.rnn_states if algo.has_central_value else None
+    for kept, states in ((algo.rnn_states, state["rnn_states"]), (theirs, state["central_rnn_states"])):
+        for tensor, value in zip(kept or (), states or (), strict=True):
+            tensor.copy_(value)
 
 
 def _meters(algo: "Ppo") -> dict[str, Any]:

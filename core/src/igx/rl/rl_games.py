@@ -25,6 +25,7 @@ with warnings.catch_warnings():
     from rl_games.algos_torch import a2c_continuous, model_builder, models, players, torch_ext
     from rl_games.common import a2c_common, env_configurations, ivecenv, vecenv
     from rl_games.common.algo_observer import AlgoObserver
+    from rl_games.common.layers import recurrent
     from rl_games.torch_runner import Runner
 
 torch.set_printoptions(profile="default")  # importing rl_games changes how tensors print, for everybody
@@ -35,8 +36,10 @@ __all__ = [
     "A2CAgent",
     "AlgoObserver",
     "ModelA2CContinuousLogStd",
+    "ModelA2CContinuousTanh",
     "PpoPlayerContinuous",
     "RlGamesEnv",
+    "RnnWithDones",
     "Runner",
     "Writer",
     "create_algo",
@@ -52,7 +55,9 @@ __all__ = [
 A2CAgent: type[Any] = a2c_continuous.A2CAgent  # rl_games has no types, and what can be inferred is wrong in places
 IVecEnv: type[Any] = ivecenv.IVecEnv
 ModelA2CContinuousLogStd: Any = models.ModelA2CContinuousLogStd
+ModelA2CContinuousTanh: Any = models.ModelA2CContinuousTanh
 PpoPlayerContinuous: type[Any] = players.PpoPlayerContinuous
+RnnWithDones: type[Any] = recurrent.RnnWithDones
 mean_list = torch_ext.mean_list
 swap_and_flatten01 = a2c_common.swap_and_flatten01
 
@@ -99,6 +104,7 @@ class RlGamesEnv(IVecEnv):
 
     def __init__(self, env: VecEnv) -> None:
         self.env = env
+        self.dones = torch.ones(env.num_envs, dtype=torch.bool, device=env.device)
 
     def get_env_info(self) -> dict[str, Any]:
         """Spaces of the policy's and, where there is a `critic` group, of the value network's observations."""
@@ -117,9 +123,10 @@ class RlGamesEnv(IVecEnv):
         return self._observations(self.env.reset())
 
     def step(self, actions: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor, dict[str, Tensor]]:
-        """Act once everywhere; buffers are the environment's own and hold until the next call."""
+        """Act once everywhere; what comes back are the same buffers each time."""
         obs, reward, terminated, truncated, info = self.env.step(actions)
-        return self._observations(obs), reward, terminated | truncated, {**info, "time_outs": truncated}
+        torch.logical_or(terminated, truncated, out=self.dones)
+        return self._observations(obs), reward, self.dones, {**info, "time_outs": truncated}
 
     def observations(self) -> dict[str, Tensor]:
         """What the policy sees now, without a step."""
@@ -343,6 +350,7 @@ def _rollout(ppo: PpoConfig, *, recurrent: bool) -> Params:
             "log_val": ppo.reward_log,
         },
         "clip_actions": ppo.clip_actions,
+        "capture": ppo.capture,
         "seq_length": ppo.seq_length if recurrent else 1,  # checked against the batch even without a recurrent layer
         "zero_rnn_on_done": ppo.zero_rnn_on_done,
         "epochs_between_resets": ppo.epochs_between_resets,
