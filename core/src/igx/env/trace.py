@@ -19,21 +19,15 @@ class Trace:
         self.num_envs, self.num_steps = min(num_envs, simulator.num_envs), num_steps
         self._qpos = simulator.field("qpos")
         self._ring = torch.zeros(num_steps, self.num_envs, self._qpos.shape[1], device=simulator.device)
-        self._next = torch.zeros(1, dtype=torch.long, device=simulator.device)
         self._written = torch.zeros(1, dtype=torch.long, device=simulator.device)
 
     def write(self) -> None:
         """Keep the state of now."""
-        self._ring.index_copy_(0, self._next, self._qpos[None, : self.num_envs])
-        self._next.add_(1).remainder_(self.num_steps)
-        self._written.add_(1).clamp_(max=self.num_steps)
-
-    def clear(self) -> None:
-        """Forget the kept states."""
-        self._next.zero_()
-        self._written.zero_()
+        self._ring.index_copy_(0, self._written % self.num_steps, self._qpos[None, : self.num_envs])
+        self._written += 1
 
     def states(self) -> Tensor:
         """The kept states, oldest first, shape `[steps, num_envs, nq]`."""
-        written, following = int(self._written), int(self._next)
-        return self._ring.roll(-following, dims=0)[self.num_steps - written :].clone()
+        written = int(self._written)
+        kept = min(written, self.num_steps)
+        return self._ring.roll(-(written % self.num_steps), dims=0)[self.num_steps - kept :].clone()

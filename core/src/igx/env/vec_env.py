@@ -13,6 +13,7 @@ from torch import Tensor
 from igx.env.capture import Recorded
 from igx.env.trace import Trace
 from igx.errors import TaskError
+from igx.sim.readout import Readout
 from igx.sim.simulator import Simulator
 from igx.task import Program, Task
 
@@ -40,6 +41,8 @@ class VecEnv:
         self.num_envs, self.device, self.step_dt = task.num_envs, task.device, task.step_dt
         self.obs, self.last_obs = program.observations, program.last_observations
         self.reward, self.terminated, self.truncated = program.reward, program.terminated, program.truncated
+        self._episodes: Readout | None = None
+        self._overflows: Readout | None = None
         self._run: Callable[[], None] = self._step
         if task.device.type == "cpu" and task.num_envs < _WORTH_SHARING:
             self._run = _on_one_thread(self._step)
@@ -97,13 +100,26 @@ class VecEnv:
         self.program.step()
         self.trace.write()
 
+    def mark(self) -> None:
+        """Have `episode_metrics` and `overflows` tell, when they are asked next, of what happened until now.
+
+        Without a wait for the device: who trains goes on, and asks when the numbers are there.
+        """
+        self._episodes, self._overflows = self.program.collect(), self._collect_overflows()
+
     def episode_metrics(self) -> dict[str, float]:
         """Means over the episodes that ended since the last call; see `Program.episode_metrics`."""
-        return self.program.episode_metrics()
+        collected, self._episodes = self._episodes or self.program.collect(), None
+        return self.program.episode_metrics(collected)
 
     def overflows(self) -> dict[str, int]:
         """Engine buffers too small since the last call: the setting that mends it, in how many environments."""
-        return self.simulator.overflows()
+        collected, self._overflows = self._overflows or self._collect_overflows(), None
+        return {setting: int(count) for setting, count in collected.read().items() if count}
+
+    def _collect_overflows(self) -> Readout:
+        counts = self.simulator.overflows()
+        return Readout(tuple(counts), torch.stack(list(counts.values())) if counts else torch.zeros(0))
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the future of the environments depends on."""

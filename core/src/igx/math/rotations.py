@@ -66,7 +66,7 @@ def quat_from_euler(roll: Tensor, pitch: Tensor, yaw: Tensor) -> Tensor:
 def roll(quat: Tensor) -> Tensor:
     """Angle about the fixed x axis [rad] in (-pi, pi], the first of roll, pitch, yaw."""
     w, x, y, z = quat.unbind(-1)
-    return torch.atan2(2.0 * (w * x + y * z), 1.0 - 2.0 * (x * x + y * y))
+    return torch.atan2(torch.addcmul(w * x, y, z), 0.5 - torch.addcmul(x * x, y, y))
 
 
 def pitch(quat: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ def pitch(quat: Tensor) -> Tensor:
 def yaw(quat: Tensor) -> Tensor:
     """Angle about the fixed z axis [rad] in (-pi, pi], the last of roll, pitch, yaw."""
     w, x, y, z = quat.unbind(-1)
-    return torch.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+    return torch.atan2(torch.addcmul(w * z, x, y), 0.5 - torch.addcmul(y * y, z, z))
 
 
 def yaw_quat(quat: Tensor) -> Tensor:
@@ -93,18 +93,21 @@ def rotate(quat: Tensor, vector: Tensor) -> Tensor:
 
     What stands before the last dimension is broadcast.
     """
-    return _turn(quat[..., :1], quat[..., 1:], vector)
+    return _turn(quat, vector, sign=1.0)
 
 
 def rotate_inverse(quat: Tensor, vector: Tensor) -> Tensor:
     """`vector` turned back by `quat`, shapes as for `rotate`: from the world's frame to the body's."""
-    return _turn(-quat[..., :1], quat[..., 1:], vector)
+    return _turn(quat, vector, sign=-1.0)
 
 
-def _turn(scalar: Tensor, axis: Tensor, vector: Tensor) -> Tensor:
-    axis, vector = torch.broadcast_tensors(axis, vector)
-    twice = 2.0 * torch.linalg.cross(axis, vector)
-    return vector + scalar * twice + torch.linalg.cross(axis, twice)
+def _turn(quat: Tensor, vector: Tensor, *, sign: float) -> Tensor:
+    """`v + 2 w (u × v) + 2 u × (u × v)` for the quaternion `(sign w, u)`, in as few operations as there are."""
+    scalar = quat[..., :1]
+    axis, vector = torch.broadcast_tensors(quat[..., 1:], vector)
+    across = torch.linalg.cross(axis, vector)
+    turned = torch.addcmul(vector, scalar, across, value=2.0 * sign)
+    return torch.add(turned, torch.linalg.cross(axis, across), alpha=2.0)
 
 
 def wrap_to_pi(angle: Tensor) -> Tensor:

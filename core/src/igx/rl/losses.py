@@ -7,11 +7,15 @@ from torch import Tensor
 
 
 class LossMeans:
-    """Sums up named numbers until they are drained; the names are those of the first time."""
+    """Sums up named numbers until they are drained; the names are those of the first time.
 
-    def __init__(self) -> None:
+    Args:
+        device: where the numbers are.
+    """
+
+    def __init__(self, device: torch.device) -> None:
         self._names: tuple[str, ...] = ()
-        self._sums = torch.zeros(1, dtype=torch.float64)
+        self._sums = torch.zeros(1, dtype=torch.float64, device=device)
 
     @torch.no_grad()
     def add(self, numbers: Mapping[str, Tensor]) -> None:
@@ -22,9 +26,13 @@ class LossMeans:
             self._sums = torch.zeros_like(row, dtype=torch.float64)
         self._sums += row
 
-    def drain(self) -> dict[str, Tensor]:
-        """Means since the last time, of float64; nothing where there was no gradient step yet."""
-        *sums, count = self._sums.unbind()
-        means = {name: total / count for name, total in zip(self._names, sums, strict=True)}
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of what was counted in."""
+        return self._names
+
+    def drain(self) -> Tensor:
+        """Means since the last time, of float64, in the order of `names`."""
+        means = self._sums[:-1] / self._sums[-1]
         self._sums.zero_()
         return means

@@ -22,6 +22,8 @@ class RunningMeanStd(nn.Module):
     running_mean: Tensor
     running_var: Tensor
     count: Tensor
+    _mean: Tensor
+    _std: Tensor
 
     def __init__(self, shape: Sequence[int], *, epsilon: float = 1e-5) -> None:
         super().__init__()
@@ -29,15 +31,18 @@ class RunningMeanStd(nn.Module):
         self.register_buffer("running_mean", torch.zeros(tuple(shape), dtype=torch.float64))
         self.register_buffer("running_var", torch.ones(tuple(shape), dtype=torch.float64))
         self.register_buffer("count", torch.ones((), dtype=torch.float64))
+        self.register_buffer("_mean", torch.zeros(tuple(shape)), persistent=False)  # as rows are normalised by
+        self.register_buffer("_std", torch.ones(tuple(shape)), persistent=False)
+        self.register_load_state_dict_post_hook(RunningMeanStd._settle)
+        self._settle()
 
     def forward(self, rows: Tensor, denorm: bool = False) -> Tensor:  # noqa: FBT001, FBT002 - rl_games' signature
         """Return `rows` normalised, after counting them in if in training mode; or, with `denorm`, the inverse."""
         if self.training:
             self.update(rows)
-        mean, std = self.running_mean.float(), torch.sqrt(self.running_var.float() + self.epsilon)
         if denorm:
-            return std * torch.clamp(rows, min=-_CLIP, max=_CLIP) + mean
-        return torch.clamp((rows - mean) / std, min=-_CLIP, max=_CLIP)
+            return self._std * torch.clamp(rows, min=-_CLIP, max=_CLIP) + self._mean
+        return torch.clamp((rows - self._mean) / self._std, min=-_CLIP, max=_CLIP)
 
     @torch.no_grad()
     def update(self, rows: Tensor) -> None:
@@ -49,3 +54,9 @@ class RunningMeanStd(nn.Module):
         self.running_mean.copy_(self.running_mean + delta * new / total)
         self.running_var.copy_(squares / total)
         self.count.copy_(total)
+        self._settle()
+
+    @torch.no_grad()
+    def _settle(self, *_: object) -> None:
+        self._mean.copy_(self.running_mean)
+        torch.sqrt(self.running_var.float() + self.epsilon, out=self._std)

@@ -29,7 +29,8 @@ from igx.rl.losses import LossMeans
 from igx.rl.normalizer import RunningMeanStd
 from igx.rl.recurrent import step_by_step
 from igx.rl.rl_games import A2CAgent, swap_and_flatten01
-from igx.rl.stopwatch import Stopwatch
+from igx.rl.stopwatch import Laps, Stopwatch
+from igx.sim.readout import Readout
 
 _NORMALIZERS = ("running_mean_std", "value_mean_std")
 _STEP = 1.5  # factor of one move of an adaptive learning rate
@@ -54,8 +55,10 @@ class Ppo(A2CAgent):
         self.max_lr: float = self.config.get("max_lr", 1e-2)
         self.scaler = torch.amp.GradScaler("cuda", enabled=False)  # bfloat16 needs no scaling of the loss
         self.stopwatch = Stopwatch(self.torch_device)
-        self.losses, self.central_losses = LossMeans(), LossMeans()
+        self.losses, self.central_losses = LossMeans(self.torch_device), LossMeans(self.torch_device)
         self.total_time = 0.0
+        self.save_every: int = self.config.get("save_every", 0)
+        self._collected: tuple[Readout, Laps] | None = None
         self._left_off: State = {}
         self._datasets: list[dict[str, Any]] = []
         if self.torch_device.type == "cuda":
@@ -73,17 +76,33 @@ class Ppo(A2CAgent):
         self.init_tensors()
         self._begin()
         while not self._is_finished():
-            self.update_epoch()
-            self.vec_env.set_train_info(self.frame, self)
-            self.train_epoch()
-            self.frame += self.curr_frames
+            self.play()
             self._report()
+            self.update_epoch()
+            self.update()
+            self.frame += self.curr_frames
+            self._collect()
+            if not self._may_report_later():
+                self._report()
+        self._report()
         return self.last_mean_rewards, self.epoch_num
 
     def train_epoch(self) -> None:
         """One rollout, one update."""
+        self.play()
+        self.update()
+
+    def play(self) -> None:
+        """The rollout of the coming epoch, which may begin all episodes anew."""
+        self.vec_env.set_train_info(self.frame, self)
         self.set_eval()
+        if self.epochs_between_resets and (self.epoch_num + 1) % self.epochs_between_resets == 0:
+            self.reset_envs()
+            self.init_current_rewards(self.num_actors, ())
         self.play_steps()
+
+    def update(self) -> None:
+        """Learn from the last rollout."""
         self.stopwatch.enter("update")
         self.curr_frames = self.batch_size
         self.make_dataset()
@@ -92,6 +111,10 @@ class Ppo(A2CAgent):
         if self.has_central_value:
             self.train_central_value()
         self.train_policy()
+
+    def set_eval(self) -> None:
+        """Prepare the model for acting."""
+        self.model.eval()
 
     def init_tensors(self) -> None:
         """Allocate what a rollout writes into."""
@@ -181,7 +204,9 @@ class Ppo(A2CAgent):
         result = self.get_action_values(self.obs)
         if self.is_rnn:
             _copy_all(result["rnn_states"], into=self.rnn_states)
-        self.actions.copy_(self.preprocess_actions(result["actions"]))
+        self.actions.copy_(result["actions"])
+        if self.clip_actions:
+            self.actions.clamp_(-1.0, 1.0)  # which is the range of an environment's actions
         self.values.copy_(result["values"])
         self._write("obses", self.obs["obs"])
         self._write("dones", self.dones)
@@ -418,13 +443,30 @@ class Ppo(A2CAgent):
 
     # What leaves the device at the end of an epoch.
 
+    def _may_report_later(self) -> bool:
+        """Whether to wait with the report until the device has its next rollout to do.
+
+        Not where a whole checkpoint is due, which holds the environments as they are at the end of an epoch.
+        """
+        return self.records and not (self.save_every and self.epoch_num % self.save_every == 0)
+
+    def _collect(self) -> None:
+        """Have the numbers of this epoch sent to the host."""
+        names = (*self.central_losses.names, *self.losses.names, "lr", "returns", "shaped", "lengths", "count")
+        numbers = (self.central_losses.drain(), self.losses.drain(), self.lr[None], self.episodes.drain())
+        self.vec_env.mark()
+        self._collected = Readout(names, torch.cat([part.double() for part in numbers])), self.stopwatch.stop()
+
     def _report(self) -> None:
-        seconds = self.stopwatch.read()
-        means = self.central_losses.drain() | self.losses.drain()
-        read = torch.stack([*means.values(), self.lr.double(), *self.episodes.drain().double()])
-        *losses, self.last_lr, returns, shaped, lengths, count = read.tolist()
+        """Tell of the last epoch, if that wasn't done yet."""
+        if self._collected is None:
+            return
+        (readout, laps), self._collected = self._collected, None
+        numbers = readout.read()
+        self.last_lr = numbers.pop("lr")
+        returns, shaped, lengths, count = (numbers.pop(name) for name in ("returns", "shaped", "lengths", "count"))
         self._count_episodes(returns, shaped, lengths, count=int(count))
-        self._write_scalars({**dict(zip(means, losses, strict=True)), **self._speeds(seconds)})
+        self._write_scalars({**numbers, **self._speeds(laps.seconds())})
         self.diagnostics.epoch(self, current_epoch=self.epoch_num)
         self.diagnostics.send_info(self.writer)
         self.algo_observer.after_print_stats(self.frame, self.epoch_num, self.total_time)

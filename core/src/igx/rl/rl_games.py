@@ -132,6 +132,10 @@ class RlGamesEnv(IVecEnv):
         """What the policy sees now, without a step."""
         return self._observations(self.env.obs)
 
+    def mark(self) -> None:
+        """An epoch ends: see `VecEnv.mark`."""
+        self.env.mark()
+
     def get_env_state(self) -> dict[str, Any]:
         """State of all environments, for a checkpoint."""
         return self.env.state_dict()
@@ -191,6 +195,7 @@ def run(settings: RunSettings, env: VecEnv) -> Params:
         "max_frames": settings.max_frames or -1,
         "games_to_track": settings.games_to_track,
         "save_frequency": 0,
+        "save_every": settings.save_every,
         "save_best_after": _NEVER,
         "print_stats": False,
         "player": {"use_vecenv": True, "deterministic": True, "print_stats": False},

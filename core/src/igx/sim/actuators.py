@@ -162,7 +162,7 @@ class JointActuatorState:
 
     def apply(self, action: Tensor) -> None:
         """Set the controls from actions, shape `[num_envs, num_actions]`."""
-        self._ctrl.copy_(self._offset + self._scale * action)
+        torch.addcmul(self._offset, self._scale, action, out=self._ctrl)
 
 
 _ON_JOINTS = (mujoco.mjtTrn.mjTRN_JOINT, mujoco.mjtTrn.mjTRN_JOINTINPARENT)

@@ -122,7 +122,8 @@ class ArticulationState:
         model = self._sim.model
         span = torch.as_tensor(model.jnt_range[joints].reshape(-1, 2), dtype=torch.float32)
         span[~torch.as_tensor(model.jnt_limited[joints]).bool()] = torch.tensor([-torch.inf, torch.inf])
-        self.joint_lower, self.joint_upper = span.to(self._sim.device).unbind(-1)
+        self.joint_lower, self.joint_upper = lower, upper = span.to(self._sim.device).unbind(-1)
+        self._joint_middle, self._joint_reach = 0.5 * (lower + upper), 0.5 * (upper - lower)
 
     def _bind_default(self, chosen: Mapping[str, float]) -> None:
         pos = torch.zeros(self.num_joints)
@@ -202,6 +203,11 @@ class ArticulationState:
         return self._sim.field("qpos")[:, self._joint_qpos]
 
     @property
+    def joint_pos_scaled(self) -> Tensor:
+        """Joint positions with their limits at -1 and 1, shape `[num_envs, num_joints]`."""
+        return (self.joint_pos - self._joint_middle) / self._joint_reach
+
+    @property
     def joint_vel(self) -> Tensor:
         """Joint velocities [rad/s or m/s], shape `[num_envs, num_joints]`."""
         return self._sim.field("qvel")[:, self._joint_qvel]
@@ -261,7 +267,8 @@ class ArticulationState:
         origin = self._sim.substep_field("xpos")[:, self._wrench_bodies]
         frame = self._sim.substep_field("xmat")[:, self._wrench_bodies].unflatten(2, (3, 3))
         wrench = torch.stack([force, torque + torch.linalg.cross(point - origin, force)], dim=2)
-        return (wrench @ frame).flatten(1)  # a row times the matrix is the matrix's inverse times the column
+        # a row times the matrix is the matrix's inverse times the column; a matrix product could be rounded to TF32
+        return (wrench[..., None] * frame[:, :, None]).sum(-2).flatten(1)
 
     # Dynamics.
 

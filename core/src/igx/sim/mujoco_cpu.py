@@ -21,7 +21,6 @@ from igx.sim.simulator import FIELD_STAGE, SET_CONST_INPUTS, Simulator, Stage
 _Ids = NDArray[np.int64]
 
 _INPUTS = ("ctrl", "qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat")  # what physics reads and never writes
-_ZERO = torch.zeros(())
 
 
 class MujocoCpu(Simulator):
@@ -42,6 +41,7 @@ class MujocoCpu(Simulator):
         self._batch = Batch(model, sim.num_envs, sim.threads)
         self._start_row = self._batch.state[0].copy()
         self._only_acceleration = bool(self._is_acceleration.all())
+        self._acceleration_columns = _ids(self._is_acceleration)
         self._derived = Stage.NONE  # how far all environments were derived since the last step
         self._sources: dict[str, Tensor] = {}
         self._model_values = {name: self._batch.expand(name) for name in self.varied}
@@ -96,21 +96,19 @@ class MujocoCpu(Simulator):
             return
         self._batch.state[ids] = self._start_row
         self._batch.warning[ids] = 0
-        rows = torch.from_numpy(ids)
         for name, value in self._fields.items():
             if FIELD_STAGE.get(name) in (Stage.NONE, Stage.ACCELERATION):
-                value[rows] = self._starts.get(name, _ZERO)
+                value.numpy()[ids] = self._starts[name].numpy() if name in self._starts else 0.0
         if "sensordata" in self._fields:
-            sensors = self._fields["sensordata"]
-            sensors[rows] = sensors[rows].masked_fill_(self._is_acceleration, 0.0)
+            self._fields["sensordata"].numpy()[ids[:, None], self._acceleration_columns] = 0.0
 
     def commit(self, mask: Tensor) -> None:
-        ids = torch.from_numpy(_ids(mask))
+        ids = _ids(mask)
         if not len(ids):
             return
         for name in ("qpos", "qvel", "act", "mocap_pos", "mocap_quat"):
             if name in self._fields:
-                self._sources[name][ids] = self._fields[name][ids].double()
+                self._sources[name].numpy()[ids] = self._fields[name].numpy()[ids]
 
     def derive(self, stage: Stage, mask: Tensor | None = None) -> None:
         if stage is Stage.NONE:

@@ -42,15 +42,12 @@ _KINEMATIC_SENSORS = {
     *(_S.mjSENS_VELOCIMETER, _S.mjSENS_GYRO, _S.mjSENS_SUBTREECOM),
 }
 _CONTACTS, _CONSTRAINTS = "sim.contacts_per_env", "sim.constraints_per_env"
-_OVERFLOW_SETTINGS = {
-    mjw.OverflowType.NEFC: _CONSTRAINTS,
-    mjw.OverflowType.NJMAX_NNZ: _CONSTRAINTS,
-    mjw.OverflowType.BROADPHASE: _CONTACTS,
-    mjw.OverflowType.NARROWPHASE: _CONTACTS,
-    mjw.OverflowType.CCD: _CONTACTS,
-    mjw.OverflowType.HFIELD: _CONTACTS,
-    mjw.OverflowType.CONTACT_MATCH: _CONTACTS,
+_O = mjw.OverflowType
+_OVERFLOW_FLAGS = {
+    _CONSTRAINTS: int(_O.NEFC | _O.NJMAX_NNZ),
+    _CONTACTS: int(_O.BROADPHASE | _O.NARROWPHASE | _O.CCD | _O.HFIELD | _O.CONTACT_MATCH),
 }
+"""What the engine says that overflowed, by the setting that mends it."""
 
 
 class MujocoGpu(Simulator):
@@ -218,12 +215,8 @@ class MujocoGpu(Simulator):
                 mjw.set_const(self._model, self._data)
         self._is_prepared = False
 
-    def overflows(self) -> dict[str, int]:
-        counts: dict[str, int] = {}
-        for flag, setting in _OVERFLOW_SETTINGS.items():
-            count = int(((self._overflow & int(flag)) != 0).sum())
-            if count:
-                counts[setting] = max(count, counts.get(setting, 0))
+    def overflows(self) -> dict[str, Tensor]:
+        counts = {setting: ((self._overflow & flags) != 0).sum() for setting, flags in _OVERFLOW_FLAGS.items()}
         self._overflow.zero_()
         return counts
 

@@ -131,7 +131,7 @@ class Simulator(ABC):
 
     def unstable(self) -> Tensor:
         """Environments whose state is not finite, or faster than `sim.max_speed`, bool `[num_envs]`."""
-        farthest, fastest = self.field("qpos").abs().amax(-1), self.field("qvel").abs().amax(-1)
+        farthest, fastest = (torch.linalg.vector_norm(self.field(name), torch.inf, -1) for name in ("qpos", "qvel"))
         return ~((farthest < 1e6) & (fastest < self.max_speed))  # comparisons with NaN are false
 
     # What the environment calls.
@@ -242,8 +242,8 @@ class Simulator(ABC):
                     f"to another engine than {self.name!r}, or to another number of environments than {self.num_envs}."
                 )
 
-    def overflows(self) -> dict[str, int]:
-        """Buffers that were too small since the last call: the setting that mends it, and in how many environments."""
+    def overflows(self) -> dict[str, Tensor]:
+        """Buffers that were too small since the last call: by the setting that mends it, in how many environments."""
         return {}
 
     @contextlib.contextmanager

@@ -149,7 +149,7 @@ class BoundTerm:
     def begin(self, restarted: Tensor) -> None:
         """Let the value of now stand for the last step's in `restarted`, bool `[num_envs]`: those have had none."""
         memory = self.previous
-        memory.copy_(torch.where(restarted.view(-1, *(1 for _ in memory.shape[1:])), self(), memory))
+        torch.where(restarted.view(-1, *(1 for _ in memory.shape[1:])), self(), memory, out=memory)
 
 
 class Group:

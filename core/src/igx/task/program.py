@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from igx.errors import TaskError
+from igx.sim.readout import Readout
 from igx.sim.simulator import Simulator, Stage
 from igx.task.declare import BoundTerm
 from igx.task.settings import NoiseSettings
@@ -68,7 +69,9 @@ class Program:
         self._run_judge, self._run_begin, self._run_observe = self._judge, self._begin_episodes, self.observe
         buffers_of_setup = {name: buffer.clone() for name, buffer in task.buffers.items()}
         self._measure()
-        self._columns = ("return", "length", *self._rewards, *self._metrics)
+        rewards, metrics = (f"reward/{name}" for name in self._rewards), (f"metric/{name}" for name in self._metrics)
+        self._columns = ("return", "length", *rewards, *metrics)
+        self._one = torch.ones_like(self.reward)
         self._episode, self._finished = task.zeros(len(self._columns)), task.zeros(len(self._columns))
         self._finished_count, self._unstable_count = task.zeros(), task.zeros()
         self._count_random_numbers()
@@ -231,7 +234,9 @@ class Program:
     def _act(self) -> None:
         task, limit = self.task, self.task.config.clip_actions
         task.previous_action.copy_(task.action)
-        task.action.copy_(self.action if limit is None else self.action.clamp(-limit, limit))
+        task.action.copy_(self.action)
+        if limit is not None:
+            task.action.clamp_(-limit, limit)
         task.apply_action(task.action)
 
     def _judge(self) -> None:
@@ -243,26 +248,29 @@ class Program:
         for term in self._terminations.values():
             terminated = terminated | term()
         self.terminated.copy_(terminated)
-        self.truncated.copy_((task.episode_step >= task.config.episode_steps) & ~self.terminated)
+        torch.ge(task.episode_step, task.config.episode_steps, out=self.truncated)
+        self.truncated.masked_fill_(self.terminated, 0)
         torch.logical_or(self.terminated, self.truncated, out=self.done)
         self._reward()
-        self._show("before_reset", self.last_observations, restarted=task.episode_step == 1)
+        if self.last_observations:
+            self._show("before_reset", self.last_observations, restarted=task.episode_step == 1)
 
     def _reward(self) -> None:
-        values = [term().float() for term in self._rewards.values()]
-        weighted = torch.stack(values, -1) * self.weights if values else self.task.zeros(0)
-        metrics = [term().float()[:, None] for term in self._metrics.values()]
         broken = self.unstable[:, None]  # the state of such an environment says nothing, and may not be finite
-        self.weighted_terms.copy_(torch.where(broken, 0.0, weighted))
+        if self._rewards:
+            values = torch.stack([term().float() for term in self._rewards.values()], -1)
+            torch.mul(values, self.weights, out=self.weighted_terms).masked_fill_(broken, 0.0)
         total = self.task.total_reward(self.weighted_terms)
         self.reward.copy_(_finite_where(self.unstable, total))
-        row = torch.cat([self.reward[:, None], torch.ones_like(total)[:, None], self.weighted_terms, *metrics], dim=-1)
-        self._episode += _finite_where(broken, row)
-        done = self.done[:, None]
-        self._finished += torch.where(done, self._episode, 0.0)
+        columns = [self.reward[:, None], self._one[:, None], self.weighted_terms]
+        if self._metrics:
+            metrics = torch.stack([term().float() for term in self._metrics.values()], -1)
+            columns.append(metrics.masked_fill(broken, 0.0))
+        self._episode += torch.cat(columns, dim=-1)
+        self._finished.addcmul_(self._episode, self.done.float()[:, None])
         self._finished_count += self.done
         self._unstable_count += self.unstable
-        self._episode.masked_fill_(done, 0.0)
+        self._episode.masked_fill_(self.done[:, None], 0.0)
 
     def _restart(self, mask: Tensor, begin: Callable[[Tensor], None]) -> None:
         simulator = self.simulator
@@ -300,28 +308,34 @@ class Program:
         limit = self.task.config.clip_observations
         for group, buffer in buffers.items():
             columns = [o.value(restarted) for o in self._group_members(when) if o.group == group]
-            shown = torch.cat(columns, dim=-1)
+            torch.cat(columns, dim=-1, out=buffer)
             if when == "before_reset":
-                shown = _finite_where(self.unstable[:, None], shown)
-            buffer.copy_(shown if limit is None else shown.clamp(-limit, limit))
+                buffer.copy_(_finite_where(self.unstable[:, None], buffer))
+            if limit is not None:
+                buffer.clamp_(-limit, limit)
 
     # Reporting.
 
-    def episode_metrics(self) -> dict[str, float]:
-        """Means over the episodes that ended since the last call, and how many environments were unstable.
+    def collect(self) -> Readout:
+        """What the episodes that ended since the last call came to, for `episode_metrics`."""
+        sums = [self._finished.sum(0), self._finished_count.sum()[None], self._unstable_count.sum()[None]]
+        readout = Readout((*self._columns, "episodes", "unstable"), torch.cat(sums))
+        self._forget_metrics()
+        return readout
+
+    def episode_metrics(self, collected: Readout) -> dict[str, float]:
+        """Means over the episodes that were collected, and how many environments were unstable.
 
         `return`, `length` and `reward/NAME` are per episode, `metric/NAME` is the mean over an episode's steps; without
-        a finished episode only the counts are there. Reads the device once.
+        a finished episode only the counts are there.
         """
-        packed = torch.cat([self._finished.sum(0), self._finished_count.sum()[None], self._unstable_count.sum()[None]])
-        *sums, count, unstable = packed.tolist()
-        self._forget_metrics()
-        metrics = {"episodes": count, "unstable": unstable}
-        if count:
-            means = {name: value / count for name, value in zip(self._columns, sums, strict=True)}
+        sums = collected.read()
+        metrics = {name: sums[name] for name in ("episodes", "unstable")}
+        if metrics["episodes"]:
+            means = {name: sums[name] / metrics["episodes"] for name in self._columns}
             metrics |= {"return": means["return"], "length": means["length"]}
-            metrics |= {f"reward/{name}": means[name] for name in self._rewards}
-            metrics |= {f"metric/{name}": means[name] / means["length"] for name in self._metrics}
+            metrics |= {f"reward/{name}": means[f"reward/{name}"] for name in self._rewards}
+            metrics |= {f"metric/{name}": means[f"metric/{name}"] / means["length"] for name in self._metrics}
         return metrics
 
     def _forget_metrics(self) -> None:

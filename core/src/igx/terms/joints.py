@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 
-from igx.math import unscale
 from igx.sim.entities import ArticulationState
 from igx.task.task import Task
 
@@ -17,7 +16,7 @@ def joint_pos(task: Task, robot: str = "robot") -> Tensor:
 def joint_pos_scaled(task: Task, robot: str = "robot") -> Tensor:
     """Joint positions with their limits at -1 and 1, shape `[num_envs, joints]`."""
     live: ArticulationState = task.live(robot)
-    return unscale(live.joint_pos, live.joint_lower, live.joint_upper)
+    return live.joint_pos_scaled
 
 
 def joint_vel(task: Task, robot: str = "robot") -> Tensor:
