@@ -51,7 +51,7 @@ def test_capturing_changes_neither_the_state_nor_the_random_numbers() -> None:
     env.reset()
     state = env.state_dict()
     actions = list(_actions(env, 30))
-    first = [env.step(action)[1].clone() for action in actions]  # the first two are eager, the third is recorded
+    first = [env.step(action)[1].clone() for action in actions]  # the first three are eager, the fourth is recorded
     env.load_state_dict(state)
     second = [env.step(action)[1].clone() for action in actions]
     torch.testing.assert_close(torch.stack(first), torch.stack(second), rtol=0.0, atol=0.0)

@@ -46,6 +46,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "raw actions": {"ppo": {"clip_actions": False}},
     "forced resets": {"ppo": {"epochs_between_resets": 2}},
     "bfloat16": {"ppo": {"mixed_precision": True}},
+    "compiled": {"ppo": {"compile": True}},
     "many minibatches": {"ppo": {"num_minibatches": 64}},
 }
 
@@ -81,7 +82,7 @@ def no_waiting() -> Iterator[None]:
 def test_an_epoch_waits_for_the_device_only_at_its_end(variant: str, tmp_path: Path, *, capture: bool) -> None:
     settings = VARIANTS[variant]
     algo = begin(build(PpoAgent(), tmp_path, **{**settings, "ppo": {**settings.get("ppo", {}), "capture": capture}}))
-    for _ in range(3):  # the first are eager, the third is recorded
+    for _ in range(4):  # the first are eager, the fourth is recorded
         algo.train_epoch()
     torch.cuda.set_sync_debug_mode("error")
     algo.train_epoch()
@@ -93,7 +94,7 @@ def test_recorded_training_does_what_eager_training_does(
 ) -> None:
     reached: list[Any] = []
     for capture in (True, False):
-        settings = {**VARIANTS[variant], "run": {"max_epochs": 6}}
+        settings = {**VARIANTS[variant], "run": {"max_epochs": 7}}
         settings["ppo"] = {**settings.get("ppo", {}), "capture": capture}
         algo = build(PpoAgent(), tmp_path / str(capture), **settings)
         algo.train()
@@ -117,7 +118,7 @@ def test_what_waits_for_the_device_is_not_recorded_and_one_line_says_where(
 
 def test_a_setting_that_a_recording_has_fixed_can_be_changed(tmp_path: Path) -> None:
     algo = begin(build(PpoAgent(), tmp_path, ppo={"lr_schedule": "constant"}))
-    for _ in range(3):
+    for _ in range(4):
         algo.train_epoch()
     before = [parameter.clone() for parameter in algo.model.parameters()]
     algo.set_param("learning_rate", 0.0)

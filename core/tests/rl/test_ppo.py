@@ -195,3 +195,11 @@ def test_returns_and_lengths_are_those_of_the_environment(tmp_path: Path) -> Non
     assert count == told["episodes"] > 0
     assert (returns / count, lengths / count) == pytest.approx((told["return"], told["length"]))
     assert shaped != pytest.approx(returns)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own compiler uses it
+def test_compiled_training_is_the_same_training(tmp_path: Path) -> None:
+    eager = train(tmp_path / "eager", run={"max_epochs": 3})
+    compiled = train(tmp_path / "compiled", run={"max_epochs": 3}, ppo={"compile": True})
+    for name, value in weights(eager).items():
+        torch.testing.assert_close(weights(compiled)[name], value, rtol=1e-4, atol=1e-6)

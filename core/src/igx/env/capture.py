@@ -13,7 +13,7 @@ from igx.sim.simulator import Simulator
 
 logger = logging.getLogger(__name__)
 
-_CALLS_BEFORE = 2  # the first brings everything into place, the second shows whether the function may be recorded
+_CALLS_BEFORE = 3  # the first bring everything into place (torch may compile twice), the last is watched
 
 
 class Recorded:
@@ -79,8 +79,11 @@ class Recorded:
             try:
                 with self._simulator.capturing(self._stream) if self._simulator else contextlib.nullcontext():
                     self._function()
-            finally:
-                graph.capture_end()
+            except BaseException:
+                with contextlib.suppress(RuntimeError):  # what went wrong first is what counts
+                    graph.capture_end()
+                raise
+            graph.capture_end()
         return graph
 
     @contextlib.contextmanager

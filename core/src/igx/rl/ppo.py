@@ -28,7 +28,7 @@ from igx.rl.episodes import EpisodeSums
 from igx.rl.losses import LossMeans
 from igx.rl.normalizer import RunningMeanStd
 from igx.rl.recurrent import step_by_step
-from igx.rl.rl_games import A2CAgent, swap_and_flatten01
+from igx.rl.rl_games import A2CAgent, policy_kl, swap_and_flatten01
 from igx.rl.stopwatch import Laps, Stopwatch
 from igx.sim.readout import Readout
 
@@ -55,6 +55,7 @@ class Ppo(A2CAgent):
         self.max_lr: float = self.config.get("max_lr", 1e-2)
         self.scaler = torch.amp.GradScaler("cuda", enabled=False)  # bfloat16 needs no scaling of the loss
         self.stopwatch = Stopwatch(self.torch_device)
+        self._divergence = policy_kl
         self.losses, self.central_losses = LossMeans(self.torch_device), LossMeans(self.torch_device)
         self.total_time = 0.0
         self.save_every: int = self.config.get("save_every", 0)
@@ -67,6 +68,8 @@ class Ppo(A2CAgent):
                 step_by_step(self.central_value_net)
         self._own_normalizers()
         self._own_schedules()
+        if self.config.get("compile"):
+            self._compile()
         self._begin_recording()
 
     # The epoch.
@@ -322,6 +325,70 @@ class Ppo(A2CAgent):
         self.set_train()
         self.calc_gradients(input_dict)
         return self.train_result
+
+    def calc_gradients(self, input_dict: dict[str, Any]) -> None:
+        """One gradient step; its losses, divergence, means and deviations are in `train_result`."""
+        with torch.amp.autocast("cuda", enabled=self.mixed_precision, dtype=torch.bfloat16):
+            loss, (actor, critic, entropy, bounds), mu, sigma = self._losses(input_dict)
+            loss, self.aux_loss_dict = self._with_auxiliary(loss)
+        for parameter in self.model.parameters():
+            parameter.grad = None
+        loss.backward()
+        if self.truncate_grads:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.grad_norm)
+        self.optimizer.step()
+        mu, sigma = mu.detach(), sigma.detach()
+        with torch.no_grad():
+            divergence = self._divergence(mu, sigma, input_dict["mu"], input_dict["sigma"])
+        self.train_result = actor, critic, entropy, divergence, self.last_lr, 1.0, mu, sigma, bounds
+
+    def _losses(self, batch: dict[str, Any]) -> tuple[Tensor, tuple[Tensor, ...], Tensor, Tensor]:
+        """The loss, its parts, and the policy's means and deviations."""
+        inputs = {"is_train": True, "prev_actions": batch["actions"], "obs": batch["obs"]}
+        if self.is_rnn:
+            inputs |= {"rnn_states": batch["rnn_states"], "seq_length": self.seq_length}
+            inputs |= {"dones": batch["dones"]} if self.zero_rnn_on_done else {}
+        result = self.model(inputs)
+        loss, *parts, _ = self.calc_losses(
+            self.actor_loss_func,
+            batch["old_logp_actions"],
+            result["prev_neglogp"],
+            batch["advantages"],
+            self.e_clip,
+            batch["old_values"],
+            result["values"],
+            batch["returns"],
+            result["mus"],
+            result["entropy"],
+            None,
+        )
+        self.diagnostics.mini_batch(
+            self,
+            {
+                "values": batch["old_values"],
+                "returns": batch["returns"],
+                "new_neglogp": result["prev_neglogp"],
+                "old_neglogp": batch["old_logp_actions"],
+                "masks": None,
+            },
+            self.e_clip,
+            0,
+        )
+        return loss, tuple(parts), result["mus"], result["sigmas"]
+
+    def _with_auxiliary(self, loss: Tensor) -> tuple[Tensor, dict[str, list[Tensor]]]:
+        """Add what the network itself wants to lose, if it says so."""
+        extra = self.model.get_aux_loss() or {}
+        for part in extra.values():
+            loss = loss + part
+        return loss, {name: [part.detach()] for name, part in extra.items()}
+
+    def _compile(self) -> None:
+        """Have torch compile what consists of many small operations; the random numbers stay the same."""
+        options = {"fallback_random": True}
+        self._losses = torch.compile(self._losses, dynamic=False, options=options)
+        self._divergence = torch.compile(self._divergence, dynamic=False, options=options)
+        self.model.forward = torch.compile(self.model.forward, dynamic=False, options=options)
 
     def _train_minibatches(self, first: int, last: int) -> None:
         """A gradient step on each of the minibatches from `first` to before `last`, which may end a mini-epoch."""

@@ -151,7 +151,7 @@ class PpoConfig(UpdateConfig):
         "device": "say sim.device",
         "reward_shaper": "say ppo.reward_scale, ppo.reward_shift, ppo.reward_clip and ppo.reward_log",
         "seq_len": "say ppo.seq_length",
-        "torch_compile": "rl_games compiles badly, so igx never lets it",
+        "torch_compile": "say ppo.compile",
         "normalize_rms_advantage": "it never worked in rl_games; say ppo.normalize_advantage",
         "max_steps": "it never worked in rl_games; say run.max_frames",
     }
@@ -246,6 +246,10 @@ class PpoConfig(UpdateConfig):
     zero_rnn_on_done: bool = Field(default=True, description="Clear a recurrent network's state where an episode ends.")
     capture: bool = Field(
         default=True, description="Record rollout and update as CUDA graphs, which saves launching kernels; CUDA only."
+    )
+    compile: bool | None = Field(
+        default=None,
+        description="Compile the networks and losses with torch.compile; null does as sim.compile does for the task.",
     )
     mixed_precision: bool = Field(default=False, description="Update in bfloat16 where that is safe; CUDA only.")
     epochs_between_resets: int = Field(

@@ -8,6 +8,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
+from unittest import mock
 
 import gymnasium
 import numpy as np
@@ -20,7 +21,8 @@ from igx.env.vec_env import VecEnv
 from igx.errors import ConfigError
 from igx.rl.ppo_config import CentralValueConfig, PpoConfig
 
-with warnings.catch_warnings():
+with warnings.catch_warnings(), mock.patch.object(torch, "compile", lambda function: function):
+    # an example in it compiles a function as it is imported, which takes longer than all other imports together
     warnings.simplefilter("ignore", DeprecationWarning)  # it still decorates with TorchScript
     from rl_games.algos_torch import a2c_continuous, model_builder, models, players, torch_ext
     from rl_games.common import a2c_common, env_configurations, ivecenv, vecenv
@@ -46,6 +48,7 @@ __all__ = [
     "create_player",
     "mean_list",
     "params",
+    "policy_kl",
     "register_model",
     "register_network",
     "seed_everything",
@@ -59,6 +62,7 @@ ModelA2CContinuousTanh: Any = models.ModelA2CContinuousTanh
 PpoPlayerContinuous: type[Any] = players.PpoPlayerContinuous
 RnnWithDones: type[Any] = recurrent.RnnWithDones
 mean_list = torch_ext.mean_list
+policy_kl = torch_ext.policy_kl
 swap_and_flatten01 = a2c_common.swap_and_flatten01
 
 Params = dict[str, Any]
@@ -171,6 +175,8 @@ def params(config: RunConfig, env: VecEnv, *, algo: str) -> Params:
             **update(ppo, num_envs=env.num_envs, horizon=ppo.horizon),
             **_rollout(ppo, recurrent=_is_recurrent(config)),
             **_losses(ppo, env.device),
+            "capture": ppo.capture,
+            "compile": config.sim.compile if ppo.compile is None else ppo.compile,
             **_schedule(ppo),
             **_central_value(ppo.central_value, num_envs=env.num_envs, horizon=ppo.horizon),
         },
@@ -355,7 +361,6 @@ def _rollout(ppo: PpoConfig, *, recurrent: bool) -> Params:
             "log_val": ppo.reward_log,
         },
         "clip_actions": ppo.clip_actions,
-        "capture": ppo.capture,
         "seq_length": ppo.seq_length if recurrent else 1,  # checked against the batch even without a recurrent layer
         "zero_rnn_on_done": ppo.zero_rnn_on_done,
         "epochs_between_resets": ppo.epochs_between_resets,
