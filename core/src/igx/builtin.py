@@ -121,6 +121,8 @@ def igx_commands() -> Iterator[CommandSpec]:
         "play": "Run a trained policy and report its returns.",
         "list-tasks": "List the tasks of all installed plugins.",
         "show": "Show a task's terms, spaces and settings.",
+        "bench": "Measure how fast a task runs and trains.",
+        "warmup": "Compile ahead what the first training would wait for.",
         "check": "Verify that a task keeps the rules of a fast, repeatable step.",
         "plugins": "List the installed plugins and what became of them.",
         "doctor": "Look for what is missing or broken on this machine.",

@@ -1,11 +1,15 @@
 """`igx play`, as people use it, on a cartpole that was trained a little."""
 
+import io
 import json
+import re
+import sys
 from pathlib import Path
 
 import pytest
 from installed import Program
 
+from igx.cli import render
 from igx.cli.app import run
 
 SMALL = (
@@ -17,6 +21,11 @@ SMALL = (
     "run.torch_threads=1",
     "sim.threads=1",
 )
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +87,18 @@ def test_frames_are_written_as_png(trained: Path, igx: Program, tmp_path: Path) 
     assert ended.returncode == 0, ended.stderr
     assert f"40 frames are in {frames}." in ended.stdout
     assert (frames / "frame_0039.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_terminal_shows_how_far_the_pictures_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    assert list(render.progress(iter("abcd"), label="Writing frames", length=4)) == list("abcd")
+    assert re.search(r"Writing frames .*100%", screen.getvalue())
+
+
+def test_elsewhere_nothing_shows_how_far_the_pictures_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(render.progress(iter("abcd"), label="Writing frames", length=4)) == list("abcd")
+    assert capsys.readouterr() == ("", "")
 
 
 def test_what_is_not_there_is_refused(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:

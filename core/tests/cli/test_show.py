@@ -104,6 +104,9 @@ def test_show_writes_the_json_schema_of_all_settings(igx: Program) -> None:
     assert lr["description"].startswith("Learning rate")
 
 
+SEE = "See `igx show --help`."
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -120,6 +123,23 @@ def test_show_writes_the_json_schema_of_all_settings(igx: Program) -> None:
             "error: test=True can't be had: playing a policy is a command of its own, `igx play RUN_OR_CHECKPOINT`.",
         ),
         (("cartpole", "--num-envs"), "error: Option '--num-envs' requires an argument."),
+        (("cartpole", "ppo.lr"), "error: 'ppo.lr' is no setting; write name=value without spaces.\n" + SEE),
+        (("cartpole", "ppo.lr", "=", "3"), "error: 'ppo.lr' is no setting; write name=value without spaces.\n" + SEE),
+        (
+            ("cartpole", "~task.rewards.alive"),
+            "error: ~task.rewards.alive: nothing can be deleted; a term is switched off by task.rewards.alive=0.\n"
+            + SEE,
+        ),
+        (("cartpole", "--num_envs", "3"), "error: No such option '--num_envs'. Did you mean '--num-envs'?\n" + SEE),
+        (
+            ("cartpole", "--lr", "3"),
+            "error: No such option '--lr'. A setting is written without dashes, e.g. ppo.lr=3e-4.\n" + SEE,
+        ),
+        (("--task", "ant"), "error: No such option '--task': the task stands by itself, e.g. `igx train ant`.\n" + SEE),
+        (
+            ("cartpole", "--checkpoint", "."),
+            "error: run.checkpoint is ., a folder; it must be a file, of a run e.g. nn/best.pth.",
+        ),
         (("cartpole", "ant"), "error: Got unexpected extra argument (ant)\nSee `igx show --help`."),
     ],
 )

@@ -62,7 +62,7 @@ TASKS = """
 
         @classmethod
         def expand_shorthand(cls, value):
-            return {"weight": value} if isinstance(value, (int, float)) else value
+            return {"weight": value} if type(value) in (int, float) else value
 
         @model_validator(mode="before")
         @classmethod

@@ -250,6 +250,14 @@ def test_a_file_or_an_override_may_name_the_task_and_the_last_word_wins(composed
     assert composed("run.task=hop", task="skip", config_file=file).config.run.task == "hop"
 
 
+def test_a_setting_of_another_task_is_refused_with_the_task_that_it_is_of(composed: Compose, tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("run: {task: ant}\ntask: {fall_height: 0.3}")
+    with pytest.raises(ConfigError) as caught:
+        composed(task="skip", config_file=file)
+    assert str(caught.value).endswith(f" These are settings of the task ant ({file}:1); the task asked for is skip.")
+
+
 def test_no_task_at_all_is_refused(composed: Compose) -> None:
     with pytest.raises(
         ConfigError, match=r"^No task is named\. Say which, e\.g\. `igx train ant`; `igx list-tasks` shows"

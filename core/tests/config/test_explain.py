@@ -48,7 +48,25 @@ from igx.errors import ConfigError
         ),
         (
             "network.units=256,128",
-            "network.units is '256,128' (--override); it must be a list, e.g. [1, 2]. The default is [256, 128, 64].",
+            (
+                "network.units is '256,128' (--override); it must be a list, e.g. [256, 128]. "
+                "The default is [256, 128, 64]."
+            ),
+        ),
+        (
+            "network.units=64",
+            "network.units is 64 (--override); it must be a list, e.g. [64]. The default is [256, 128, 64].",
+        ),
+        (
+            "network.units=[a, b]",
+            (
+                "network.units is [a, b] (--override); it must be a list whose entry 1 is a whole number. "
+                "The default is [256, 128, 64]."
+            ),
+        ),
+        (
+            "run.track=csv",
+            "run.track is 'csv' (--override); it must be a list, e.g. [csv]. The default is [tensorboard].",
         ),
         (
             "network.units=[256, 0]",
@@ -68,7 +86,7 @@ from igx.errors import ConfigError
         (
             "task.leg.springs=[1, 2, 3]",
             (
-                "task.leg.springs is [1, 2, 3] (--override); it must be a list of fewer entries. "
+                "task.leg.springs is [1, 2, 3] (--override); it must be a list of at most 2 entries. "
                 "The default is [1.0, 2.0]."
             ),
         ),
@@ -81,6 +99,15 @@ from igx.errors import ConfigError
             "network.rnn is 3 (--override); it must be a mapping of settings or null. The default is null.",
         ),
         ("ppo=3", "ppo is 3 (--override); it must be a mapping of settings."),
+        (
+            "task.rewards.alive=null",
+            "task.rewards.alive is null (--override); it must be a number or a mapping of settings.",
+        ),
+        ("task.rewards.bonus={term: a, wieght: 1}", "There is no task.rewards.bonus.wieght (--override)."),
+        (
+            "network.initializer=3",
+            "network.initializer is 3 (--override); it must be a name or a mapping of settings.",
+        ),
         ("task.leg=long", "task.leg is 'long' (--override); it must be a mapping of settings."),
         ("task.surface=[1]", "task.surface is [1] (--override); it must be text. The default is 'sand'."),
         ("task.surface=air", "task.surface is 'air' (--override); nobody hops on air."),

@@ -16,7 +16,9 @@ def settings(line: str) -> dict[str, object]:
         (argument, part.setting) for argument, part in zip(arguments, translate(arguments), strict=True) if part.setting
     ]
     assert all(
-        setting.origin == argument for argument, setting in given if not argument.startswith(("ppo.", "task.rew"))
+        setting.origin == argument
+        for argument, setting in given
+        if not argument.lstrip("+").startswith(("ppo.", "task.rew"))
     )
     return {setting.path: setting.value for _, setting in given}
 
@@ -38,6 +40,7 @@ def notes(line: str) -> list[str]:
         ("num_threads=8 graphics_device_id=0", {"sim.threads": 8}),
         ("experiment=007 checkpoint=runs/a/nn/1e3.pth", {"run.name": "007", "run.checkpoint": "runs/a/nn/1e3.pth"}),
         ("+full_experiment_name=mine", {"run.name": "mine"}),
+        ("+ppo.lr=1e-3", {"ppo.lr": 1e-3}),
         ("checkpoint= num_envs= task= experiment= max_iterations=", {}),
         ("task.env.numEnvs=16 task.env.episodeLength=300", {"sim.num_envs": 16, "task.episode_steps": 300}),
         (f"{CONFIG}learning_rate=1e-3 {CONFIG}gamma=0.9", {"ppo.learning_rate": 1e-3, "ppo.gamma": 0.9}),

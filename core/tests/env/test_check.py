@@ -96,6 +96,62 @@ class HidesItsState(Pole):
         return self.count
 
 
+class CopiesToTheHost(Pole):
+    @reward
+    def still(self) -> Tensor:
+        return torch.from_numpy(self.robot.joint_vel.sum(-1).numpy())
+
+
+class MakesATensorInTheStep(Pole):
+    @observation
+    def weighted(self) -> Tensor:
+        return self.robot.joint_vel * self.tensor([1.0, 2.0])
+
+
+class ZeroesTheJointsOfAll(Pole):
+    @on_reset
+    def scatter(self) -> None:
+        self.robot.joint_pos.zero_()
+
+
+class WritesTheState(Pole):
+    @reward
+    def still(self) -> Tensor:
+        return self.robot.joint_vel.neg_().sum(-1)
+
+
+class WritesToAnotherTerm(Pole):
+    @observation
+    def speed(self) -> Tensor:
+        return self.robot.joint_vel.abs()
+
+    @reward
+    def still(self) -> Tensor:
+        return self.speed().neg_().sum(-1)
+
+
+class CountsInABufferThatIsShown(Pole):
+    """Keeps every rule: what is a task's own, its terms may write."""
+
+    def setup(self) -> None:
+        super().setup()
+        self.count = self.buffer("count")
+
+    @observation
+    def counted(self) -> Tensor:
+        return self.count
+
+    @reward
+    def still(self) -> Tensor:
+        return self.count.add_(1.0).clone()
+
+
+class PaysNotANumber(Pole):
+    @reward
+    def late(self) -> Tensor:
+        return torch.where(self.episode_step > 5, torch.nan, 0.0)
+
+
 def _maker(task: type[Task]) -> Callable[[], VecEnv]:
     sim = SimConfig(num_envs=4, device="cpu")
     config = SimpleNamespace(task=task.settings()(), sim=sim, run=SimpleNamespace(seed=3))
@@ -106,7 +162,7 @@ def _breaches(task: type[Task]) -> dict[str, str]:
     return {result.name: result.detail for result in check_env(_maker(task)) if result.ok is False}
 
 
-@pytest.mark.parametrize("task", [Pole, Cartpole])
+@pytest.mark.parametrize("task", [Pole, Cartpole, CountsInABufferThatIsShown])
 def test_a_sound_task_keeps_every_rule(task: type[Task]) -> None:
     assert _breaches(task) == {}
 
@@ -117,7 +173,16 @@ def test_a_sound_task_keeps_every_rule(task: type[Task]) -> None:
         (ReadsOnTheHost, "no host decision in a step", "test_check.py:52 in still: `return self.robot.joint_vel"),
         (IndexesWithAMask, "no host decision in a step", "in scatter: `self.drift[self.resetting] = 0.1`"),
         (CallsNonzero, "no host decision in a step", "in fallen: `fallen.index_fill_"),
-        (ResetsEverything, "a reset touches only its environments", "drift"),
+        (CopiesToTheHost, "no host decision in a step", "(.numpy())"),
+        (
+            MakesATensorInTheStep,
+            "no host decision in a step",
+            "in weighted: `return self.robot.joint_vel * self.tensor",
+        ),
+        (ResetsEverything, "a reset touches only its environments", "scatter also changed drift"),
+        (ZeroesTheJointsOfAll, "a reset touches only its environments", "scatter also changed qpos"),
+        (WritesTheState, "terms only read the state", "still writes to qvel"),
+        (WritesToAnotherTerm, "terms only read the state", "still writes to the value of speed"),
         (ObservesInfinity, "50 random steps are finite", "observation inverse"),
         (DrawsFromTheGlobalGenerator, "the same seed gives the same run", "self.uniform"),
         (HidesItsState, "a restored state goes on the same way", "self.buffer"),
@@ -126,6 +191,10 @@ def test_a_sound_task_keeps_every_rule(task: type[Task]) -> None:
 def test_a_breach_is_found_and_named(task: type[Task], rule: str, where: str) -> None:
     breaches = _breaches(task)
     assert where in breaches.get(rule, "nothing was found")
+
+
+def test_a_reward_that_is_not_a_number_is_blamed_on_its_term_alone() -> None:
+    assert _breaches(PaysNotANumber) == {"50 random steps are finite": "not finite in step 5: reward late"}
 
 
 def test_check_task_passes_for_what_core_ships() -> None:

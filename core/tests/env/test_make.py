@@ -47,6 +47,10 @@ def test_presets_can_be_named() -> None:
     assert igx.make("cartpole", device="cpu", presets=["gpu"]).num_envs == 4096
 
 
+def test_a_device_may_be_torchs() -> None:
+    assert cartpole(device=torch.device("cpu")).device == torch.device("cpu")
+
+
 def test_the_simulator_can_be_chosen() -> None:
     assert cartpole(simulator="static").simulator.name == "static"
     assert cartpole().simulator.name == "mujoco-cpu"
@@ -89,6 +93,13 @@ def test_weights_and_added_terms_are_overridden_step_by_step() -> None:
         ({"simulator": "mujco-cpu"}, UnknownNameError, r"Did you mean 'mujoco-cpu'\?"),
         ({"seed": -2}, ConfigError, r"run\.seed is -2"),
         ({"presets": ["cpus"]}, ConfigError, "cpus"),
+        ({"presets": "cpu"}, ConfigError, r"presets is 'cpu'; it must be a list of texts, e\.g\. \['cpu'\]"),
+        ({"overrides": "task.fail_cost=0"}, ConfigError, r"overrides is 'task\.fail_cost=0'; it must be a list"),
+        (
+            {"overrides": {"task.fail_cost": 0}},
+            ConfigError,
+            r"overrides is \{'task\.fail_cost': 0\}; it must be a list",
+        ),
         ({"overrides": ["task.rewards.tild=1"]}, ConfigError, r"Did you mean 'tilt'\?"),
         (
             {"overrides": ["task.rewards.tilt.wait=1"]},
@@ -98,7 +109,7 @@ def test_weights_and_added_terms_are_overridden_step_by_step() -> None:
         (
             {"overrides": ["task.rewards.bonus={term: alive, weight: x}"]},
             ConfigError,
-            r"task\.rewards\.bonus\.weight is 'x' \(--override\); it must be a number",
+            r"task\.rewards\.bonus\.weight is 'x' \(overrides\); it must be a number",
         ),
         (
             {"overrides": ["task.terminations.low={term: root_below}"]},

@@ -196,15 +196,15 @@ def test_random_play_agrees_with_mujoco_step_by_step() -> None:
 # Presets.
 
 
-@pytest.mark.parametrize(("cuda_available", "num_envs"), [(False, 512), (True, 4096)])
-def test_training_settings_are_the_reference_s(num_envs: int, *, cuda_available: bool) -> None:
+@pytest.mark.parametrize(("cuda_available", "num_envs", "mini_epochs"), [(False, 512, 8), (True, 4096, 4)])
+def test_training_settings_are_the_reference_s(num_envs: int, mini_epochs: int, *, cuda_available: bool) -> None:
     config: Any = compose(plugins=load_plugins(), task="cartpole", cuda_available=cuda_available).config
     assert config.sim.num_envs == num_envs
     assert config.sim.physics_dt * config.sim.decimation == pytest.approx(0.0166)
     assert config.task.episode_steps == 500
     assert (config.network.units, config.network.activation, config.network.separate) == ((32, 32), "elu", False)
     ppo = config.ppo
-    assert (ppo.horizon, ppo.mini_epochs, ppo.reward_scale, ppo.critic_coef) == (16, 8, 0.1, 4.0)
+    assert (ppo.horizon, ppo.mini_epochs, ppo.reward_scale, ppo.critic_coef) == (16, mini_epochs, 0.1, 4.0)
     assert (ppo.lr, ppo.lr_schedule, ppo.kl_threshold, ppo.schedule_type) == (3e-4, "adaptive", 0.008, "per_minibatch")
     assert (ppo.gamma, ppo.gae_lambda, ppo.clip, ppo.clip_value) == (0.99, 0.95, 0.2, True)
     assert (ppo.entropy_coef, ppo.bounds_loss_coef, ppo.grad_norm, ppo.bootstrap) == (0.0, 1e-4, 1.0, "off")

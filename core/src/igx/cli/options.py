@@ -1,5 +1,6 @@
 """The task, options and settings that every command on a run takes; the order in which settings stand counts."""
 
+import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,7 @@ class _Flag:
 
 
 _NUMBER = params.Name("number", lambda _: ())
-_FOLDER, _FILE = click.Path(file_okay=False), click.Path(dir_okay=False)
+_FOLDER, _FILE = click.Path(file_okay=False), click.Path()
 _FLAGS = (
     _Flag(option="--num-envs", path="sim.num_envs", type=_NUMBER, is_text=False),
     _Flag(option="--device", path="sim.device", type=params.Name("device", lambda _: [("cpu", ""), ("cuda", "")])),
@@ -52,6 +53,17 @@ _FLAGS = (
     _Flag(option="--runs-dir", path="run.runs_dir", type=_FOLDER),
     _Flag(option="--checkpoint", path="run.checkpoint", type=_FILE),
 )
+
+
+_ELSEWHERE = {
+    "--task": "the task stands by itself, e.g. `igx train ant`",
+    "--headless": "igx always runs so; leave it out",
+    "--max_iterations": "say --max-epochs",
+    "--video": "`igx play RUN --frames DIR` writes pictures of a trained policy",
+    "--resume": "say --checkpoint FILE, which starts a new run from the weights in a file",
+    "--distributed": "igx trains on one GPU so far",
+}
+"""Options of Isaac Lab's train.py that igx has not, or calls otherwise, and what to do about it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,12 +120,25 @@ class RunCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the command line; a bare `a.b=value` counts as an override in its place."""
         args = list(self._with_bare_settings_as_options(args))
-        _, _, order = self.make_parser(ctx).parse_args(list(args))
+        try:
+            _, extra, order = self.make_parser(ctx).parse_args(list(args))
+        except click.NoSuchOption as error:
+            raise click.UsageError(self._advise(error.option_name), ctx) from error
+        _refuse_broken_settings(extra, ctx)
         rest = super().parse_args(ctx, args)
         if not ctx.resilient_parsing:
             given = {name: ctx.params.pop(name) for param in self._run_params if (name := param.name)}
             ctx.params["request"] = _request(given, [param.name or "" for param in order])
         return rest
+
+    def _advise(self, option: str) -> str:
+        """What to write instead of an option that isn't there."""
+        known = {spelling for param in self.params for spelling in param.opts}
+        if option in _ELSEWHERE:
+            return f"No such option {option!r}: {_ELSEWHERE[option]}."
+        near = difflib.get_close_matches(option.replace("_", "-"), known, n=1, cutoff=0.7)
+        meant = f" Did you mean {near[0]!r}?" if near else " A setting is written without dashes, e.g. ppo.lr=3e-4."
+        return f"No such option {option!r}.{meant}"
 
     def _with_bare_settings_as_options(self, args: Iterable[str]) -> Iterator[str]:
         options = [param for param in self.params if isinstance(param, click.Option) and not param.is_flag]
@@ -128,6 +153,17 @@ class RunCommand(click.Command):
                 yield from ("--override", arg)
             else:
                 yield arg
+
+
+def _refuse_broken_settings(extra: Sequence[str], ctx: click.Context) -> None:
+    """Explain arguments too many that look like a setting."""
+    for argument in extra:
+        if argument.startswith("~"):
+            name = argument.lstrip("~").partition("=")[0]
+            off = f"{name}={0 if '.rewards.' in name else 'false'}"
+            raise click.UsageError(f"{argument}: nothing can be deleted; a term is switched off by {off}.", ctx)
+        if "." in argument.strip("."):
+            raise click.UsageError(f"{argument!r} is no setting; write name=value without spaces.", ctx)
 
 
 def _run_params() -> list[click.Parameter]:

@@ -102,8 +102,9 @@ def _write_frames(env: "VecEnv", policy: "Policy", folder: Path) -> list[Path]:
     camera = Camera(env.simulator.model, width=width, height=height)
     try:
         policy.restart()
-        pictures = record(env, policy, steps=env.task.config.episode_steps, camera=camera)
-        return save_frames(pictures, folder)
+        steps = env.task.config.episode_steps
+        pictures = record(env, policy, steps=steps, camera=camera)
+        return save_frames(render.progress(pictures, label="Writing frames", length=steps), folder)
     finally:
         camera.close()
 

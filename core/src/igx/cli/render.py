@@ -8,12 +8,14 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
-from typing import Any, TextIO
+from collections.abc import Iterator, Sequence
+from typing import Any, TextIO, TypeVar
 
 import click
 
 from igx.plugins import CheckResult
+
+T = TypeVar("T")
 
 _GAP = "  "
 _COLOURS = {"error": "red", "critical": "red", "warning": "yellow", "ok": "green", "warn": "yellow", "FAIL": "red"}
@@ -62,6 +64,15 @@ def message(level: str, value: str) -> None:
     click.echo(f"{prefix}{value}", err=True)
 
 
+def progress(items: Iterator[T], *, label: str, length: int) -> Iterator[T]:
+    """Hand on `items`, of which there are `length`; a terminal shows meanwhile on standard error how far they are."""
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    with click.progressbar(items, label=label, length=length, file=sys.stderr) as shown:
+        yield from shown
+
+
 def check(result: CheckResult) -> None:
     """Print the result of one check."""
     mark = _MARKS[result.ok]
@@ -79,7 +90,7 @@ def _print_hanging(label: str, value: str, *, indent: int) -> None:
         lines = [part for line in value.splitlines() for part in _wrapped(line, width)]
     else:
         lines = value.splitlines()
-    click.echo(label + f"\n{' ' * indent}".join(lines or [""]))
+    click.echo((label + f"\n{' ' * indent}".join(lines or [""])).rstrip())
 
 
 def _wrapped(line: str, width: int) -> list[str]:

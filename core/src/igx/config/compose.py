@@ -79,7 +79,10 @@ def compose(
     settings.add(say(Assignment("run.agent", task_spec.agent, "default")))
     others = {offer.spec.section for offer in plugins.agents.items()} - {agent_spec.section}
     for source in (*(_without(others, preset) for preset in differences), *_refuse(others, heard, agent_spec)):
-        settings.add(source)
+        try:
+            settings.add(source)
+        except ConfigError as error:
+            raise ConfigError(f"{error}{_belongs_elsewhere(source, _task_name(heard))}") from error
     settings.add(say(Assignment("run.presets", names, choice.origin)))
 
     config, settled = settle(
@@ -110,6 +113,14 @@ def _task_name(sources: Sequence[Said]) -> str:
     if name is None:
         raise ConfigError("No task is named. Say which, e.g. `igx train ant`; `igx list-tasks` shows those there are.")
     return str(name)
+
+
+def _belongs_elsewhere(source: Said, task: str) -> str:
+    """What explains an unknown setting in `source`: it is of another task, whose run may have written it."""
+    own = source.part("run", "task")
+    if own is None or own.plain() == task:
+        return ""
+    return f" These are settings of the task {own.plain()} ({own.origin}); the task asked for is {task}."
 
 
 def _choose_presets(

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticUndefined
 
 from igx.config.base import Config
-from igx.config.fields import dotted, field_at, is_nullable, names_of, places_of
+from igx.config.fields import dotted, field_at, inner_model, is_nullable, names_of, places_of
 from igx.config.run_config import RunConfig
 from igx.config.yaml_text import Place, inline
 from igx.errors import ConfigError, suggest
@@ -29,13 +29,13 @@ _ACCEPTED = {
     "bool_type": "true or false",
     "string_type": "text",
     "path_type": "a path",
-    "list_type": "a list, e.g. [1, 2]",
-    "tuple_type": "a list, e.g. [1, 2]",
     "dict_type": "a mapping",
-    "too_long": "a list of fewer entries",
-    "model_type": "a mapping of settings",
-    "model_attributes_type": "a mapping of settings",
+    "too_long": "a list of at most {} entries",
 }
+_LISTS = ("list_type", "tuple_type")
+_GROUPS = ("model_type", "model_attributes_type")
+_SHORTHANDS = {"a number": 1.0, "true or false": True, "a name": "name"}
+"""What may stand for a group of settings, each with an example."""
 
 
 def unknown_setting(model: type[Config], key: str, *, way: Place, origin: str) -> ConfigError:
@@ -91,6 +91,8 @@ def _complaint(
     field = field_at(model, place)
     if _is_missing(problems[0]):
         return f"{dotted(place)} is missing{_described(field)}."
+    if problems[0]["type"] == "extra_forbidden":
+        return f"There is no {dotted(place)} ({origin(place)})."
     value = _value(values, place)
     reason = _own_words(problems[0])
     if reason and isinstance(value, Mapping):
@@ -99,7 +101,9 @@ def _complaint(
     subject = f"{dotted(place)} is {inline(shown)} ({origin(place)})"
     if reason:
         return f"{subject}; {reason}."
-    accepted = " or ".join(dict.fromkeys(_accepted(details) for details in problems))
+    first_entry = next((entry for details in problems if (entry := _entry(details))), None)
+    told = [details for details in problems if _entry(details) in (None, first_entry)]
+    accepted = " or ".join(dict.fromkeys(_accepted(details, field) for details in told))
     return f"{subject}; it must be {accepted}{' or null' if field and is_nullable(field) else ''}.{_default(field)}"
 
 
@@ -109,19 +113,52 @@ def _own_words(details: ErrorDetails) -> str:
     return str(raised).strip().removesuffix(".") if isinstance(raised, Exception) else ""
 
 
-def _accepted(details: ErrorDetails) -> str:
+def _accepted(details: ErrorDetails, field: FieldInfo | None) -> str:
     """What pydantic would have taken, in words that follow "it must be"."""
-    words = _ACCEPTED.get(details["type"], details["msg"].removeprefix("Input should be "))
-    bound = next(iter(details.get("ctx", {}).values()), None)
+    kind, context = details["type"], details.get("ctx", {})
+    if kind in _GROUPS:
+        return _group(inner_model(field))
+    if kind in _LISTS:
+        return f"a list, e.g. {_as_list(details['input'], field)}"
+    words = _ACCEPTED.get(kind, details["msg"].removeprefix("Input should be "))
+    bound = context.get("max_length", next(iter(context.values()), None))
     accepted = words.replace("{}", f"{bound:.12g}" if isinstance(bound, float) else str(bound))
-    entry = next((step + 1 for step in details["loc"] if isinstance(step, int)), None)
+    entry = _entry(details)
     if entry is None:
         return accepted
-    return (
-        f"a list of at least {entry} entries"
-        if details["type"] == "missing"
-        else f"a list whose entry {entry} is {accepted}"
+    return f"a list of at least {entry} entries" if kind == "missing" else f"a list whose entry {entry} is {accepted}"
+
+
+def _entry(details: ErrorDetails) -> int | None:
+    """The entry of a list that `details` is about, counted from 1."""
+    return next((step + 1 for step in details["loc"] if isinstance(step, int)), None)
+
+
+def _group(model: type[Config] | None) -> str:
+    """What a group of settings may be given as."""
+    short = [words for words, example in _SHORTHANDS.items() if model and model.expand_shorthand(example) != example]
+    return " or ".join([*short, "a mapping of settings"])
+
+
+def _as_list(value: object, field: FieldInfo | None) -> str:
+    """`value` as the list that may have been meant; any list, where it could be no entry."""
+    entries = [entry.strip() for entry in str(value).strip("()").split(",")]
+    usual = field.default if field else None
+    has_texts = isinstance(usual, (list, tuple)) and all(
+        isinstance(entry, str) for entry in cast("list[object]", usual)
     )
+    is_meant = isinstance(value, (str, int, float)) and all(
+        entry and (has_texts or _is_number(entry)) for entry in entries
+    )
+    return f"[{', '.join(entries)}]" if is_meant else "[1, 2]"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _value(values: Mapping[str, Any], place: Place) -> Any:

@@ -133,7 +133,7 @@ def _translate(argument: str, given: Mapping[str, str]) -> Translation:
             f"{argument} is IsaacGymEnvs' name for something that igx calls otherwise, or lacks; "
             "`igx show TASK` lists a task's settings."
         )
-    return Translation(setting=parse_override(argument))
+    return Translation(setting=parse_override(argument.lstrip("+")))
 
 
 def _path(key: str) -> str | None:

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +17,10 @@ from pydantic import (
 )
 
 from igx.config.base import Config
+from igx.errors import ConfigError
+
+if TYPE_CHECKING:
+    from igx.config.run_config import RunConfig
 
 BUILT_IN_NETWORK = "actor_critic"
 """rl_games' MLP, the one network that no plugin offers."""
@@ -255,3 +259,11 @@ class RunSettings(Config):
     torch_threads: PositiveInt | None = Field(
         default=None, description="CPU threads that torch uses; null takes up to four of the cores."
     )
+
+    def check(self, config: "RunConfig") -> None:
+        """Refuse a folder as checkpoint, such as a whole run."""
+        if self.checkpoint is not None and self.checkpoint.is_dir():
+            raise ConfigError(
+                f"run.checkpoint is {self.checkpoint}, a folder; it must be a file, of a run e.g. "
+                f"{self.checkpoint / 'nn' / 'best.pth'}."
+            )

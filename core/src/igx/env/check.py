@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from igx.env.vec_env import VecEnv
@@ -15,6 +16,7 @@ from igx.plugins import CheckResult
 from igx.task import Task
 
 _STEPS = 50
+_READERS = ("remembered", "observation", "termination", "reward", "metric")
 _IGX = str(Path(__file__).parents[1])
 _TORCH = str(Path(torch.__file__).parent)
 
@@ -33,6 +35,7 @@ def check_env(make: Callable[[], VecEnv]) -> Iterator[CheckResult]:
     yield _keeps_its_buffers(make())
     yield _is_finite(make())
     yield _terms_sum_to_reward(make())
+    yield _terms_only_read(make())
     yield _resets_masked_rows_only(make())
     yield _repeats(make(), make())
     yield _goes_on_after_restore(make())
@@ -53,7 +56,7 @@ def _stays_on_the_device(env: VecEnv) -> CheckResult:
     rule = "no host decision in a step"
     env.reset()
     try:
-        with _Watch():
+        with _Watch(), _WatchPython():
             for action in _actions(env, steps=3):
                 env.step(action)
     except HostDecisionError as error:
@@ -114,17 +117,47 @@ def _terms_sum_to_reward(env: VecEnv) -> CheckResult:
     return _kept(rule)
 
 
+def _terms_only_read(env: VecEnv) -> CheckResult:
+    rule = "terms only read the state"
+    env.reset()
+    for action in _actions(env, steps=1):
+        env.step(action)
+    task = env.task
+    for kind in _READERS:
+        for name in task.chosen[kind]:
+            task.forget()
+            read = _state(env) | _values_of_others(task, kind, name)
+            before = {what: tensor.clone() for what, tensor in read.items()}
+            task.term(kind, name)()
+            written = _differences(read, before)
+            if written:
+                return _broken(rule, f"{name} writes to {', '.join(written)}; change a clone of it")
+    return _kept(rule)
+
+
 def _resets_masked_rows_only(env: VecEnv) -> CheckResult:
     rule = "a reset touches only its environments"
     env.reset()
     for action in _actions(env, steps=10):
         env.step(action)
     mask = torch.arange(env.num_envs, device=env.device) % 2 == 0
-    before = _row_state(env)
+    for value in _row_state(env).values():  # what has been overwritten in every step so far would show no change
+        if value.is_floating_point():
+            value.add_(0.01)
+    before = {name: value.clone() for name, value in _row_state(env).items()}
+
+    def touched() -> str:
+        rows = {name: value[~mask] for name, value in _row_state(env).items()}
+        return ", ".join(_differences(rows, {name: value[~mask] for name, value in before.items()}))
+
+    env.task.resetting.copy_(mask)
+    for name in env.task.chosen["reset"]:  # each by itself, before the CPU's engine drops what it wrote to other rows
+        env.task.term("reset", name)()
+        if also := touched():
+            return _broken(rule, f"{name} also changed {also}; use set_joints, write_reset, …")
     env.program.restart(mask)
-    touched = [name for name, value in _row_state(env).items() if not torch.equal(value[~mask], before[name][~mask])]
-    if touched:
-        return _broken(rule, f"it also changed {', '.join(touched)}; use set_joints, write_reset, …")
+    if also := touched():
+        return _broken(rule, f"it also changed {also}; use set_joints, write_reset, …")
     return _kept(rule)
 
 
@@ -189,18 +222,36 @@ def _describe_buffers(env: VecEnv) -> dict[str, Any]:
     return {name: (tensor.data_ptr(), tensor.shape, tensor.dtype) for name, tensor in buffers.items()}
 
 
+def _state(env: VecEnv) -> dict[str, Tensor]:
+    task = env.task
+    fields = {name: env.simulator.field(name) for name in ("qpos", "qvel", "ctrl")}
+    return fields | {"action": task.action, "previous_action": task.previous_action, "episode_step": task.episode_step}
+
+
 def _row_state(env: VecEnv) -> dict[str, Tensor]:
-    state = {name: env.simulator.field(name).clone() for name in ("qpos", "qvel", "ctrl")}
-    return state | {name: value.clone() for name, value in env.task.buffers.items()}
+    model = {f"model field {name}": env.simulator.model_field(name) for name in env.simulator.varied}
+    return {**_state(env), **model, **env.task.buffers}
+
+
+def _values_of_others(task: Task, kind: str, name: str) -> dict[str, Tensor]:
+    """What all terms but one give, less those that hand out a buffer of the task's own, which a term may write."""
+    others = [(of, other) for of in _READERS for other in task.chosen[of] if (of, other) != (kind, name)]
+    values = {f"the value of {other}": task.term(of, other)() for of, other in others}
+    own = {buffer.untyped_storage().data_ptr() for buffer in task.buffers.values()}
+    return {what: value for what, value in values.items() if value.untyped_storage().data_ptr() not in own}
 
 
 def _differences(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> list[str]:
-    return [name for name, value in one.items() if not torch.equal(value, other[name])]
+    return [
+        name for name, value in one.items() if not torch.allclose(value, other[name], rtol=0, atol=0, equal_nan=True)
+    ]
 
 
 def _blame(env: VecEnv, broken: list[str]) -> str:
-    """The observation terms within the broken groups that are not finite, else the names themselves."""
-    blamed: list[str] = []
+    """The terms within the broken reward and groups that are not finite, else the names themselves."""
+    rewards = zip(env.task.chosen["reward"], env.program.weighted_terms.unbind(-1), strict=True)
+    blamed = [f"reward {name}" for name, value in rewards if not bool(value.isfinite().all())]
+    broken = [name for name in broken if name != "reward" or not blamed]
     for group, members in env.program.layout.items():
         value = {**env.obs, **env.last_obs}[group]
         for name, columns in zip(members, value.split(list(members.values()), dim=-1), strict=True):
@@ -234,11 +285,51 @@ class _Watch(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+_COPIED = {
+    Tensor.numpy: "copies a tensor to the host (.numpy())",
+    Tensor.__array__: "copies a tensor to the host (numpy)",
+    Tensor.tolist: "copies a tensor to the host (.tolist())",
+    Tensor.cpu: "copies a tensor to the host (.cpu())",
+}
+_MAKERS = (torch.tensor, torch.as_tensor, torch.from_numpy)
+
+
+class _WatchPython(TorchFunctionMode):
+    """Raises where a task's code passes values between host and device, which on the CPU is no operation at all."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        reason = _COPIED.get(func)
+        if func in _MAKERS and _is_copied(*args, **kwargs):
+            reason = "copies numbers to the device; make the tensor in setup"
+        if reason is not None and _is_of_a_task():
+            raise HostDecisionError(f"{_culprit()} {reason}")
+        return func(*args, **kwargs)
+
+
+def _is_copied(data: Any, *_: Any, device: Any = None, **__: Any) -> bool:
+    """Whether a tensor made of `data` has to be sent to a GPU; a single number without a device stays on the host."""
+    return not isinstance(data, Tensor) and (device is not None or not isinstance(data, (int, float)))
+
+
+def _is_of_a_task() -> bool:
+    """Whether a task's code is at work, if through one of igx's functions for it, and no engine."""
+    frame = next(frame for frame in reversed(traceback.extract_stack()) if not _is_machinery(frame.filename))
+    return _is_a_term(frame.filename) or not frame.filename.startswith(_IGX)
+
+
+def _is_machinery(file: str) -> bool:
+    return file.startswith((_TORCH, "<")) or file in (__file__, f"{_IGX}/task/task.py")
+
+
+def _is_a_term(file: str) -> bool:
+    return file.startswith((f"{_IGX}/terms", f"{_IGX}/tasks"))
+
+
 def _culprit() -> str:
     """The innermost frame that is neither torch's nor igx's machinery: the task's own line."""
     for frame in reversed(traceback.extract_stack()):
-        is_term = frame.filename.startswith((f"{_IGX}/terms", f"{_IGX}/tasks"))
-        if is_term or not frame.filename.startswith((_TORCH, _IGX, "<")):
+        if _is_a_term(frame.filename) or not frame.filename.startswith((_TORCH, _IGX, "<")):
             line = linecache.getline(frame.filename, frame.lineno or 0).strip()
             return f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}: `{line}`"
     return "igx itself"

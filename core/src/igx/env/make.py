@@ -1,27 +1,29 @@
 """From a config to running environments."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
 from igx.config.compose import compose
-from igx.config.overrides import Assignment
+from igx.config.overrides import Assignment, parse_override
 from igx.env.memory import bytes_per_env, require_memory
 from igx.env.trace import Trace
 from igx.env.vec_env import VecEnv
-from igx.errors import SimulatorError, TaskError
+from igx.errors import ConfigError, SimulatorError, TaskError
 from igx.plugins import Plugins, load_plugins
 from igx.sim.buffers import probe_buffers
 from igx.sim.scene import build_scene
 from igx.task import Program, Task
+
+_EXAMPLES = {"presets": "['cpu']", "overrides": "['task.rewards.alive=1.0']"}
 
 
 def make(
     task: str,
     *,
     num_envs: int | None = None,
-    device: str | None = None,
+    device: str | torch.device | None = None,
     simulator: str | None = None,
     seed: int | None = None,
     presets: Sequence[str] = (),
@@ -41,14 +43,18 @@ def make(
     Raises:
         IgxError: if anything asked for can't be had.
     """
+    for name, texts in (("presets", presets), ("overrides", overrides)):
+        if isinstance(texts, (str, Mapping)):
+            raise ConfigError(f"{name} is {texts!r}; it must be a list of texts, e.g. {_EXAMPLES[name]}.")
     plugins = load_plugins()
-    flags = {"sim.num_envs": num_envs, "sim.device": device, "sim.simulator": simulator, "run.seed": seed}
+    where = None if device is None else str(device)
+    flags = {"sim.num_envs": num_envs, "sim.device": where, "sim.simulator": simulator, "run.seed": seed}
     given = [Assignment(path, value, path.partition(".")[2]) for path, value in flags.items() if value is not None]
     composed = compose(
         plugins=plugins,
         task=task,
         presets=presets,
-        overrides=[*given, *overrides],
+        overrides=[*given, *(parse_override(text, origin="overrides") for text in overrides)],
         cuda_available=torch.cuda.is_available(),
         for_training=False,
     )

@@ -43,12 +43,12 @@ class VecEnv:
         self.reward, self.terminated, self.truncated = program.reward, program.terminated, program.truncated
         self._episodes: Readout | None = None
         self._overflows: Readout | None = None
-        self._run: Callable[[], None] = self._step
+        self._run = _in_full_precision(self._step)
         if task.device.type == "cpu" and task.num_envs < _WORTH_SHARING:
             self._run = _on_one_thread(self._step)
         elif use_graph and task.device.type == "cuda" and task.capture:
             self._run = Recorded(
-                self._step,
+                _in_full_precision(self._step),
                 what=f"The step of {type(task).__name__}",
                 device=task.device,
                 simulator=simulator,
@@ -151,5 +151,19 @@ def _on_one_thread(step: Callable[[], None]) -> Callable[[], None]:
             step()
         finally:
             torch.set_num_threads(threads)
+
+    return run
+
+
+def _in_full_precision(step: Callable[[], None]) -> Callable[[], None]:
+    """Keep what was allowed for networks, products rounded to TF32, from what is seen and paid."""
+
+    def run() -> None:
+        precision = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("highest")
+        try:
+            step()
+        finally:
+            torch.set_float32_matmul_precision(precision)
 
     return run

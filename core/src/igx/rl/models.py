@@ -46,7 +46,7 @@ class SquashedGaussian(ModelA2CContinuousTanh):
 
         def forward(self, input_dict: dict[str, Any]) -> dict[str, Any]:
             """Judge given actions if `is_train`, else draw some; see rl_games' models for what goes in and out."""
-            checks = Distribution._validate_args  # noqa: SLF001 - there is no public way to ask
+            checks = Distribution._validate_args  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # no public way to ask
             Distribution.set_default_validate_args(value=False)
             try:
                 return super().forward(input_dict)

@@ -385,10 +385,9 @@ class Ppo(A2CAgent):
 
     def _compile(self) -> None:
         """Have torch compile what consists of many small operations; the random numbers stay the same."""
-        options = {"fallback_random": True}
-        self._losses = torch.compile(self._losses, dynamic=False, options=options)
-        self._divergence = torch.compile(self._divergence, dynamic=False, options=options)
-        self.model.forward = torch.compile(self.model.forward, dynamic=False, options=options)
+        compiled = partial(torch.compile, dynamic=False, options={"fallback_random": True})
+        self._losses, self._divergence = compiled(self._losses), compiled(self._divergence)
+        self.model.forward = compiled(self.model.forward)
 
     def _train_minibatches(self, first: int, last: int) -> None:
         """A gradient step on each of the minibatches from `first` to before `last`, which may end a mini-epoch."""
@@ -490,7 +489,7 @@ class Ppo(A2CAgent):
 
     def _own_schedules(self) -> None:
         """Keep on the device what changes while training: a recording sees it there."""
-        self.last_entropy_coef: float = self.entropy_coef
+        self.last_entropy_coef = float(self.entropy_coef)
         self.entropy_coef = torch.tensor(self.last_entropy_coef, device=self.torch_device)
         self.scheduled_entropy_coef = self.entropy_coef.clone()
         self.lr = _learning_rate(self.optimizer, self.last_lr)

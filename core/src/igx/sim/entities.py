@@ -102,10 +102,13 @@ class ArticulationState:
         self._bodies = _span(bodies)
         self._joint_qpos = _span([int(model.jnt_qposadr[i]) for i in moving])
         self._joint_qvel = _span([int(model.jnt_dofadr[i]) for i in moving])
+        self._joint_pos = simulator.field("qpos")[:, self._joint_qpos]
+        self._joint_vel = simulator.field("qvel")[:, self._joint_qvel]
         self._tree = int(model.body_rootid[self.root_id])
         if self.has_free_root:
             qpos, qvel = int(model.jnt_qposadr[joints[0]]), int(model.jnt_dofadr[joints[0]])
-            self._root_qpos, self._root_qvel = slice(qpos, qpos + 7), slice(qvel, qvel + 6)
+            self._root_pose = simulator.field("qpos")[:, qpos : qpos + 7]
+            self._root_twist = simulator.field("qvel")[:, qvel : qvel + 6]
         self._bind_limits(moving)
         self._bind_default(declared.default_joint_pos)
         self._bind_wrench()
@@ -146,12 +149,12 @@ class ArticulationState:
     @property
     def root_pos(self) -> Tensor:
         """Position of the root body [m], shape `[num_envs, 3]`."""
-        return self._sim.field("qpos")[:, self._root_qpos][:, :3] if self.has_free_root else self._root("xpos")
+        return self._root_pose[:, :3] if self.has_free_root else self._root("xpos")
 
     @property
     def root_quat(self) -> Tensor:
         """Orientation of the root body, shape `[num_envs, 4]`."""
-        return self._sim.field("qpos")[:, self._root_qpos][:, 3:] if self.has_free_root else self._root("xquat")
+        return self._root_pose[:, 3:] if self.has_free_root else self._root("xquat")
 
     @property
     def root_lin_vel_w(self) -> Tensor:
@@ -180,7 +183,7 @@ class ArticulationState:
     def _root_velocity(self) -> Tensor:
         if not self.has_free_root:
             raise TaskError(f"The root of {self._declared.name!r} is fixed to the world; it has no velocity.")
-        return self._sim.field("qvel")[:, self._root_qvel]
+        return self._root_twist
 
     # Joints.
 
@@ -200,7 +203,7 @@ class ArticulationState:
     @property
     def joint_pos(self) -> Tensor:
         """Joint positions [rad or m], shape `[num_envs, num_joints]`."""
-        return self._sim.field("qpos")[:, self._joint_qpos]
+        return self._joint_pos
 
     @property
     def joint_pos_scaled(self) -> Tensor:
@@ -210,7 +213,7 @@ class ArticulationState:
     @property
     def joint_vel(self) -> Tensor:
         """Joint velocities [rad/s or m/s], shape `[num_envs, num_joints]`."""
-        return self._sim.field("qvel")[:, self._joint_qvel]
+        return self._joint_vel
 
     @property
     def joint_effort(self) -> Tensor:
@@ -267,8 +270,7 @@ class ArticulationState:
         origin = self._sim.substep_field("xpos")[:, self._wrench_bodies]
         frame = self._sim.substep_field("xmat")[:, self._wrench_bodies].unflatten(2, (3, 3))
         wrench = torch.stack([force, torque + torch.linalg.cross(point - origin, force)], dim=2)
-        # a row times the matrix is the matrix's inverse times the column; a matrix product could be rounded to TF32
-        return (wrench[..., None] * frame[:, :, None]).sum(-2).flatten(1)
+        return (wrench @ frame).flatten(1)  # a row times the matrix is the matrix's inverse times the column
 
     # Dynamics.
 

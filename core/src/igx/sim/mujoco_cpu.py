@@ -42,6 +42,7 @@ class MujocoCpu(Simulator):
         self._start_row = self._batch.state[0].copy()
         self._only_acceleration = bool(self._is_acceleration.all())
         self._acceleration_columns = _ids(self._is_acceleration)
+        self._nowhere = torch.zeros(sim.num_envs, dtype=torch.bool)
         self._derived = Stage.NONE  # how far all environments were derived since the last step
         self._sources: dict[str, Tensor] = {}
         self._model_values = {name: self._batch.expand(name) for name in self.varied}
@@ -87,8 +88,10 @@ class MujocoCpu(Simulator):
             self._batch.forward(ids, stage)
 
     def unstable(self) -> Tensor:
-        warned = self._batch.warning[:, :, 1].any(axis=1)  # counts since the environment's last reset
-        return super().unstable() | torch.from_numpy(warned)
+        warned = self._batch.warning[:, :, 1]  # counts since the environment's last reset
+        if not warned.any() and _within(self._fields["qpos"], 1e6) and _within(self._fields["qvel"], self.max_speed):
+            return self._nowhere  # told at a glance, as nearly always
+        return super().unstable() | torch.from_numpy(warned.any(axis=1))
 
     def reset(self, mask: Tensor) -> None:
         ids = _ids(mask)
@@ -209,6 +212,10 @@ class MujocoCpu(Simulator):
 
 def _up_to(stage: Stage) -> tuple[Stage, ...]:
     return tuple(s for s in (Stage.POSITION, Stage.VELOCITY) if s <= stage)
+
+
+def _within(values: Tensor, limit: float) -> bool:
+    return bool(np.abs(values.numpy()).max(initial=0.0) < limit)  # which is false for what is no number
 
 
 def _ids(mask: Tensor) -> _Ids:
