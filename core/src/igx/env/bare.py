@@ -70,7 +70,7 @@ def _on_warp(env: VecEnv, controls: Tensor, sim: SimConfig) -> BarePhysics:
     import mujoco_warp as mjw
     import warp as wp
 
-    from igx.sim.mujoco_gpu import MujocoGpu
+    from igx.sim.mujoco_gpu import MujocoGpu, set_engine_options
 
     simulator = env.simulator
     if not isinstance(simulator, MujocoGpu):
@@ -80,8 +80,7 @@ def _on_warp(env: VecEnv, controls: Tensor, sim: SimConfig) -> BarePhysics:
     device = wp.device_from_torch(env.device)
     with wp.ScopedDevice(device):
         engine = mjw.put_model(model)
-        engine.opt.graph_conditional = False
-        engine.opt.warn_overflow = 0
+        set_engine_options(engine, room)
         data = mjw.make_data(model, nworld=env.num_envs, nconmax=room.contacts, njmax=room.constraints)
     wp.synchronize_device(device)  # it was made on a stream of Warp's own
     ctrl = wp.to_torch(data.ctrl)

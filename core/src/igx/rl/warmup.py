@@ -16,7 +16,7 @@ _EPOCHS = 2
 
 def compiles(config: RunConfig) -> bool:
     """Whether a run with these settings compiles anything before it begins."""
-    return config.sim.compile or config.sim.simulator not in ("mujoco-cpu", "static")
+    return _by_torch(config) or config.sim.simulator not in ("mujoco-cpu", "static")
 
 
 def warm_up(config: RunConfig, *, plugins: Plugins) -> float:
@@ -43,6 +43,10 @@ def caches(config: RunConfig) -> dict[str, str]:
     folders: dict[str, str] = {}
     if "warp" in sys.modules:
         folders["Warp"] = str(sys.modules["warp"].config.kernel_cache_dir)
-    if config.sim.compile:
+    if _by_torch(config):
         folders["torch"] = os.environ["TORCHINDUCTOR_CACHE_DIR"]  # its compiler sets it when it begins to write
     return folders
+
+
+def _by_torch(config: RunConfig) -> bool:
+    return config.sim.compile or bool(getattr(config.agent, "compile", False))

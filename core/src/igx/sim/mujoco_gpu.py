@@ -2,7 +2,9 @@
 
 import contextlib
 import dataclasses
+import logging
 from collections.abc import Generator, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import mujoco
@@ -20,6 +22,8 @@ try:
     import warp as wp
 except ModuleNotFoundError as error:
     raise SimulatorError(f"Simulator 'mujoco-gpu' needs {error.name}: pip install 'igx[gpu]'.") from error
+
+logger = logging.getLogger(__name__)
 
 _STATE = (
     *("time", "qpos", "qvel", "act", "ctrl", "qacc_warmstart"),
@@ -65,11 +69,12 @@ class MujocoGpu(Simulator):
             wp.config.log_level = wp.LOG_WARNING
         wp.init()
         self._device = wp.device_from_torch(self.device)
+        _announce_compilation(self._device)
         room = probe_buffers(model, contacts=sim.contacts_per_env, constraints=sim.constraints_per_env)
         with wp.ScopedDevice(self._device):
             self._model = self._put_model()
             self._data = mjw.make_data(model, nworld=sim.num_envs, nconmax=room.contacts, njmax=room.constraints)
-        self._set_engine_options(room)
+        set_engine_options(self._model, room)
         self._template = mujoco.MjData(model)
         self._streams: dict[int, Any] = {}
         self._engine_fields: dict[str, Tensor] = {}
@@ -79,13 +84,6 @@ class MujocoGpu(Simulator):
         self._is_prepared = False  # whether step1 of the coming substep is done
         for name in ("qpos", "qvel", "ctrl", *(["act"] if model.na else [])):
             self.field(name)
-
-    def _set_engine_options(self, room: BufferSizes) -> None:
-        options = self._model.opt
-        options.warn_overflow = 0  # counted on the device and reported once an epoch instead of printed
-        options.graph_conditional = False  # a fixed number of solver iterations replays faster than a loop
-        # of so many contacts a contact sensor takes the sum; the engine sorts them, so a power of two
-        options.contact_sensor_maxmatch = max(options.contact_sensor_maxmatch, 1 << (room.contacts - 1).bit_length())
 
     def _put_model(self) -> Any:
         self._require_variable()
@@ -291,6 +289,22 @@ class MujocoGpu(Simulator):
             return wp.to_torch(getattr(self._model.opt, name[4:]))
         values = wp.to_torch(getattr(self._model, name))
         return values.view(self.num_envs, *getattr(self.model, name).shape)
+
+
+def _announce_compilation(device: Any) -> None:
+    """Say what takes so long where the engine has never run on this type of GPU."""
+    compiled = f"wp_mujoco_warp*/*.sm{device.arch}.cubin"
+    if device.is_cuda and not any(Path(wp.config.kernel_cache_dir or "").glob(compiled)):
+        logger.info("compiling physics kernels, about a minute, once per GPU type (`igx warmup TASK` does it ahead)")
+
+
+def set_engine_options(engine: Any, room: BufferSizes) -> None:
+    """Have the engine's model run quickly and quietly; `room` is what its data has room for."""
+    options = engine.opt
+    options.warn_overflow = 0  # counted on the device and reported once an epoch instead of printed
+    options.graph_conditional = False  # a fixed number of solver iterations replays faster than a loop
+    # of so many contacts a contact sensor takes the sum; the engine sorts them, so a power of two
+    options.contact_sensor_maxmatch = max(options.contact_sensor_maxmatch, 1 << (room.contacts - 1).bit_length())
 
 
 def _batched_names(kind: type[Any]) -> set[str]:
