@@ -78,6 +78,7 @@ def test_show_prints_terms_spaces_and_settings_with_their_origins(igx: Program) 
     assert lines[0][0] == "cartpole:"
     assert ["kind", "term", "width", "options", "parameters"] in lines
     assert ["action", "1", "numbers", "from", "-1", "to", "1"] in lines
+    assert ["actuator", "effort", "slider_to_cart"] in lines
     assert ["observation", "policy", "4", "numbers"] in lines
     assert ["num_envs", "32", "--num-envs"] in lines
     assert ["lr", "0.001", "--override"] in lines
@@ -92,6 +93,7 @@ def test_show_as_json(igx: Program) -> None:
     assert (shown["task"], shown["agent"], shown["actions"]) == ("cartpole", "ppo", 1)
     assert sum(term["width"] for term in shown["terms"] if term["kind"] == "observation") == 4
     assert shown["observations"] == {"policy": 4}
+    assert shown["actuators"] == {"effort": ["slider_to_cart"]}
     assert shown["config"]["sim"]["device"] == "cpu"
     assert shown["origins"]["sim.device"] == "--device"
 

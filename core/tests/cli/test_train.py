@@ -45,6 +45,11 @@ def test_a_run_says_what_was_chosen_how_it_went_and_how_to_go_on(
     assert lines[-1] == f"Results are in {folder}. Play the policy: igx play {folder}"
 
 
+def test_a_single_epoch_is_no_epochs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert train(tmp_path, epochs=1) == 0
+    assert "Finished after 1 epoch, 128 steps" in capsys.readouterr().out
+
+
 def test_the_config_of_a_run_repeats_it(tmp_path: Path) -> None:
     assert train(tmp_path, "--seed", "7", name="first", epochs=3) == 0
     again = ["train", "--config", str(tmp_path / "first" / "config.yaml"), "--name", "again"]

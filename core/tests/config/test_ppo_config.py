@@ -119,11 +119,11 @@ def test_the_size_of_a_minibatch_can_be_given_in_three_ways(settings: dict[str, 
         ),
         (
             ("ppo.lr_schedule=linear", "run.max_epochs=null"),
-            "ppo.lr_schedule is linear, which needs an end: set run.max_epochs, e.g. 500.",
+            "ppo.lr_schedule is linear, which needs an end: set run.max_epochs, e.g. 500, or run.max_frames.",
         ),
         (
-            ("ppo.central_value.lr_schedule=linear", "run.max_epochs=null"),
-            "ppo.central_value.lr_schedule is linear, which needs an end: set run.max_epochs, e.g. 500.",
+            ("ppo.central_value.lr_schedule=linear", "run.max_epochs=null", "run.max_frames=1000"),
+            "ppo.central_value.lr_schedule is linear, which needs an end in epochs: set run.max_epochs, e.g. 500.",
         ),
         (("ppo.kl_threshold=null",), "ppo: lr_schedule=adaptive needs kl_threshold, e.g. 0.008."),
         (
@@ -146,6 +146,7 @@ def test_what_does_not_go_together_is_refused(composed: Compose, overrides: tupl
         ("ppo.seq_length=5",),  # read with a recurrent network only
         ("ppo.lr_schedule=constant", "ppo.kl_threshold=null", "ppo.lr=0.5"),
         ("ppo.lr_schedule=linear", "ppo.entropy_schedule=linear"),
+        ("ppo.lr_schedule=linear", "run.max_epochs=null", "run.max_frames=1000"),
         ("ppo.reward_clip=[null, 1]",),
         ("network.rnn={}", "ppo.seq_length=16"),
     ],

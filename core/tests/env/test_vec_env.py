@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import igx
-from igx.errors import TaskError
+from igx.errors import SimulatorError, TaskError
 
 
 def cartpole(**options: Any) -> igx.VecEnv:
@@ -55,6 +55,20 @@ def test_actions_of_other_types_are_taken_as_numbers() -> None:
     env = cartpole()
     env.step(torch.ones(4, 1, dtype=torch.float64) * 0.5)
     assert env.task.action.tolist() == [[0.5]] * 4
+
+
+@pytest.mark.parametrize(
+    ("action", "complaint"),
+    [
+        (np.zeros((4, 1)), r"is a torch tensor \[4, 1\], not ndarray; use torch\.as_tensor\."),
+        ([[0.0]] * 4, r"is a torch tensor \[4, 1\], not list; use torch\.as_tensor\."),
+        (None, r"is a torch tensor \[4, 1\], not NoneType"),
+        (torch.zeros(4), r"An action of Cartpole has the shape \[4, 1\], not \[4\]\."),
+    ],
+)
+def test_an_action_that_is_none_is_refused(action: Any, complaint: str) -> None:
+    with pytest.raises(TaskError, match=complaint):
+        cartpole().step(action)
 
 
 def test_gradients_do_not_flow_into_the_environment() -> None:
@@ -151,3 +165,11 @@ def test_a_closed_environment_can_be_closed_again() -> None:
     env = cartpole()
     env.close()
     env.close()
+
+
+def test_a_closed_environment_is_neither_stepped_nor_reset() -> None:
+    env = cartpole()
+    env.close()
+    for use in (env.reset, lambda: env.step(torch.zeros(4, 1))):
+        with pytest.raises(SimulatorError, match=r"The environments of Cartpole are closed; make new ones"):
+            use()

@@ -1,6 +1,7 @@
 """What the records of plugins accept, refuse and load."""
 
 import pytest
+from installed import Distributions
 
 from igx.errors import InvalidSpecError, PluginLoadError
 from igx.plugins import AgentSpec, SimulatorSpec, TaskSpec, TermSpec
@@ -64,6 +65,16 @@ def test_unknown_devices_of_a_simulator_are_refused(devices: tuple[str, ...]) ->
 def test_a_wrong_section_of_an_agent_is_refused(change: dict[str, str], complaint: str) -> None:
     with pytest.raises(InvalidSpecError, match=complaint):
         AgentSpec(**{**AGENT, **change})
+
+
+def test_what_fails_in_a_target_is_told_with_the_last_line_of_its_own_package(distributions: Distributions) -> None:
+    distributions.write("acme_tasks/__init__.py", "")
+    distributions.write("acme_tasks/peg.py", "import acme_tasks.terms\n")
+    distributions.write("acme_tasks/terms.py", "import fractions\n\nONE = fractions.Fraction(1, 0)\n")
+    with pytest.raises(PluginLoadError) as caught:
+        TaskSpec(**{**TASK, "target": "acme_tasks.peg:Peg"}).load()
+    place = distributions.folder / "acme_tasks" / "terms.py"
+    assert f"(ZeroDivisionError: Fraction(1, 0) in {place}:3)." in str(caught.value)
 
 
 def test_a_target_is_imported_by_load() -> None:

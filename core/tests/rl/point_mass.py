@@ -29,6 +29,7 @@ class PointMass:
     """`num_envs` points with a velocity, pushed by an acceleration in [-1, 1]; reward terms `near` and `effort`."""
 
     num_actions = 2
+    is_rewarded = True
     step_dt = STEP_DT
 
     def __init__(self, config: RunConfig) -> None:

@@ -130,7 +130,9 @@ def test_a_run_stands_for_its_best_policy_and_else_its_last(tmp_path: Path) -> N
 
 
 def test_what_cannot_be_played_is_named(tmp_path: Path) -> None:
-    (tmp_path / "run_1").mkdir()
+    for name in ("run_1", "run_3", "notes"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "run_1" / "config.yaml").touch()
     with pytest.raises(CheckpointError, match=r"There is no run folder or checkpoint .*run_2\. Did you mean 'run_1'\?"):
         find_checkpoint(tmp_path / "run_2")
     with pytest.raises(CheckpointError, match="run_1 holds no checkpoint in nn/; nothing was saved there yet"):
@@ -138,6 +140,19 @@ def test_what_cannot_be_played_is_named(tmp_path: Path) -> None:
     (tmp_path / "alone.pth").touch()
     with pytest.raises(CheckpointError, match=r"holds no config\.yaml, so nobody knows what alone\.pth was trained on"):
         find_checkpoint(tmp_path / "alone.pth")
+
+
+def test_a_bare_name_is_looked_for_among_the_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match=r"checkpoint antA\.$"):
+        find_checkpoint(Path("antA"))
+    for name in ("antA", "ball", "no_run"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / ("config.yaml" if name != "no_run" else "other")).touch()
+    with pytest.raises(CheckpointError, match=r"checkpoint antA\. Did you mean 'runs/antA'\?"):
+        find_checkpoint(Path("antA"))
+    with pytest.raises(CheckpointError, match=r"checkpoint zzzzzzzz\. Known: runs/antA, runs/ball\."):
+        find_checkpoint(Path("zzzzzzzz"))
 
 
 def test_the_point_mass_ends_out_of_reach() -> None:

@@ -113,6 +113,19 @@ def test_a_run_ends_once_its_aim_is_reached(tmp_path: Path) -> None:
     assert result.folder.last.exists()
 
 
+def test_a_linear_learning_rate_falls_by_frames_where_epochs_have_no_end(tmp_path: Path) -> None:
+    display, limits = Silent(), {"name": "a", "max_epochs": None, "max_frames": 4 * 16 * 8}
+    run(tmp_path, display=display, ppo={"lr": 1e-3, "lr_schedule": "linear"}, run=limits)
+    assert [epoch["lr"] for epoch in display.epochs] == pytest.approx([1e-3, 7.5e-4, 5e-4, 2.5e-4], abs=1e-6)
+
+
+def test_a_schedule_by_frames_is_refused_by_rl_games_own_agent(tmp_path: Path) -> None:
+    limits = {"name": "a", "max_epochs": None, "max_frames": 512}
+    with pytest.raises(ConfigError, match=r"which rl_games' PPO cannot do by run\.max_frames; say --agent ppo, or set"):
+        run(tmp_path, agent="rl-games-ppo", ppo={"lr_schedule": "linear"}, run=limits)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_runs_that_nobody_named_are_named_after_task_and_time(tmp_path: Path) -> None:
     folders = {run(tmp_path, run={"max_epochs": 1}).folder.path for _ in range(2)}
     assert len(folders) == 2

@@ -1,13 +1,14 @@
 """Actions become efforts, positions and velocities of joints."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from scenes import World, alive
 
-from igx import Articulation, JointEffort, JointPosition, JointVelocity
+from igx import Articulation, JointEffort, JointPosition, JointVelocity, setting
 from igx.errors import TaskError
 from igx.sim.declared import Declared
 from igx.sim.simulator import Stage
@@ -183,25 +184,23 @@ def test_a_velocity_controllers_effort_is_limited_too(pendulum: Articulation) ->
 # The model's own.
 
 
-def test_a_models_own_actuators_give_way_on_the_joints_that_are_driven(pendulum: Articulation) -> None:
+def test_a_models_own_actuators_are_left_out_with_what_knows_them(pendulum: Articulation) -> None:
     world = weightless(pendulum, effort=JointEffort(pendulum, joints="swing"))
     model = world.simulator.model
-    assert [model.actuator(i).name for i in range(model.nu)] == [
-        "robot/own_stretch",
-        "robot/own_tendon",
-        "effort:robot/swing",
-    ]
+    assert [model.actuator(i).name for i in range(model.nu)] == ["effort:robot/swing"]
+    assert model.nsensor == 1  # the one that measured a motor went with it
     world["effort"].apply(torch.ones(4, 1))
     world.simulator.step(Stage.VELOCITY)
-    assert world.simulator.field("ctrl")[0].tolist() == [0.0, 0.0, 1.0]
-    assert world["robot"].joint_effort[0, 0].item() == 1.0
+    assert world["robot"].joint_effort[0].tolist() == [1.0, 0.0, 0.0]
 
 
-def test_all_of_them_give_way_to_one_that_drives_every_joint(pendulum: Articulation) -> None:
-    model = alive(robot=pendulum, effort=JointEffort(pendulum)).simulator.model
-    own = [model.actuator(i).name for i in range(model.nu) if model.actuator(i).name.startswith("robot/")]
-    assert own == ["robot/own_tendon"]
-    assert model.nsensor == 1  # the one that measured a motor went with it
+def test_that_they_are_left_out_is_said_once(pendulum: Articulation, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="igx")
+    for _ in range(2):
+        alive(robot=pendulum, effort=JointEffort(pendulum))
+    assert [record.message for record in caplog.records] == [
+        f"robot ({pendulum.model}): the 3 actuators of its model are left out; what drives it is declared by the task"
+    ]
 
 
 def test_the_joints_own_limit_applies_where_none_is_given() -> None:
@@ -213,6 +212,47 @@ def test_the_joints_own_limit_applies_where_none_is_given() -> None:
 
 
 # Wrong declarations.
+
+
+def test_each_of_several_patterns_has_to_match(pendulum: Articulation) -> None:
+    driven = alive(robot=pendulum, effort=JointEffort(pendulum, joints=["spin", "s.*g"]))["effort"]
+    assert driven.joint_names == ("swing", "spin")
+    with pytest.raises(TaskError, match=r"No joint of 'robot' matches 'swng'\. Did you mean 'swing'\?"):
+        alive(robot=pendulum, effort=JointEffort(pendulum, joints=["spin", "swng"]))
+
+
+@pytest.mark.parametrize(
+    ("actuator", "arguments", "complaint"),
+    [
+        (JointEffort, {"robot": "robot"}, "JointEffort: robot is 'robot'; it must be an Articulation that is declared"),
+        (JointEffort, {"scale": "2"}, "scale is '2'; it must be a number, or a list of one for each joint"),
+        (JointEffort, {"scale": [1.0, "2"]}, r"scale is \[1.0, '2'\]; it must be a number"),
+        (JointEffort, {"joints": 3}, "joints is 3; it must be a regular expression, or a list of such"),
+        (JointPosition, {"stiffness": "1", "damping": 1.0}, "JointPosition: stiffness is '1'; it must be a number"),
+        (JointPosition, {"stiffness": [1.0], "damping": 1.0}, r"stiffness is \[1.0\]; it must be a number"),
+        (JointVelocity, {"damping": None}, "JointVelocity: damping is None; it must be a number"),
+        (JointVelocity, {"damping": 1.0, "effort_limit": "2"}, "effort_limit is '2'; it must be a number or None"),
+    ],
+)
+def test_arguments_of_a_wrong_type_are_refused(
+    actuator: type[Any], arguments: dict[str, Any], complaint: str, pendulum: Articulation
+) -> None:
+    with pytest.raises(TaskError, match=complaint):
+        actuator(**{"robot": pendulum, **arguments})
+
+
+def test_what_the_config_says_may_stand_for_any_of_them(pendulum: Articulation) -> None:
+    hold = JointPosition(
+        pendulum,
+        joints=setting("joints"),
+        scale=(setting("scale"), 2.0),
+        stiffness=setting("gain"),
+        damping=setting("gain"),
+        effort_limit=setting("limit"),
+    )
+    config = SimpleNamespace(joints=["swing", "spin"], scale=3.0, gain=4.0, limit=None)
+    resolved = hold.resolved(config)
+    assert (resolved.joints, resolved.scale, resolved.stiffness) == (["swing", "spin"], (3.0, 2.0), 4.0)
 
 
 def test_a_pattern_that_matches_no_joint_is_refused_with_the_nearest(pendulum: Articulation) -> None:

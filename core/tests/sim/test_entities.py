@@ -329,3 +329,21 @@ def test_a_declaration_on_a_class_is_itself() -> None:
     assert isinstance(Scene.robot, Declared)
     assert Scene.robot.name == "robot"
     assert Scene.robot.prefix == "robot/"
+
+
+@pytest.mark.parametrize("shape", [(4, 7), (3, 8), (7,), (1, 4, 8)])
+def test_joints_are_not_set_from_another_width(shape: tuple[int, ...], yard: World) -> None:
+    for quantity in ("pos", "vel"):
+        with pytest.raises(TaskError) as caught:
+            yard["robot"].set_joints(**{quantity: torch.zeros(shape)})
+        assert str(caught.value) == (
+            "What is written must have the shape [num_envs, num_joints], here [4, 8], or be one row of that, "
+            f"not {list(shape)}."
+        )
+
+
+def test_poses_are_not_set_from_another_width(yard: World) -> None:
+    with pytest.raises(TaskError, match=r"must have the shape \[num_envs, 4\], here \[4, 4\].* not \[3\]"):
+        yard["robot"].set_root(quat=torch.zeros(3))
+    with pytest.raises(TaskError, match=r"must have the shape \[num_envs, 3\], here \[4, 3\].* not \[4, 2\]"):
+        yard["box"].set_state(pos=torch.zeros(4, 2))

@@ -276,7 +276,7 @@ def test_a_term_that_can_not_work_is_refused_where_it_is_written(make: Any, comp
 
 @pytest.mark.parametrize("value", [1.0, "alive", torch.zeros(3), remembered(terms.root_height)])
 def test_what_is_no_function_is_refused_as_a_term(value: Any) -> None:
-    with refused("A reward term is a function of the task and its parameters, not"):
+    with refused("The reward term must be a function of the task and its parameters, not"):
         reward(value)
 
 
@@ -310,18 +310,18 @@ def test_a_parameter_that_no_config_can_hold_is_refused_with_the_class() -> None
 
 @pytest.mark.parametrize("name", ["action", "terminated", "uniform", "setup", "terms", "config", "policy"])
 def test_names_that_every_task_has_are_refused(name: str) -> None:
-    with refused(f"Task Wrong can't call a Term {name!r}: every task has that."):
+    with refused(f"Task Wrong can't call its observation term {name!r}: every task has that."):
         declare(**{name: observation(terms.joint_vel)})
 
 
 @pytest.mark.parametrize("name", ["copy", "kind", "check", "model_dump"])
 def test_names_that_every_part_of_a_config_has_are_refused(name: str) -> None:
-    with refused(f"A reward of Wrong can't be called {name!r}"):
+    with refused(f"The reward {name!r} of Wrong needs another name"):
         declare(**{name: reward(terms.alive)})
 
 
 def test_every_task_has_the_groups_policy_and_critic_as_they_are() -> None:
-    with refused("can't call a Group 'critic'"):
+    with refused("can't call its Group 'critic'"):
         declare(critic=group(when="before_reset"))
 
 
@@ -383,7 +383,7 @@ def test_a_term_is_not_overwritten_by_accident() -> None:
         def setup(self) -> None:
             self.bonus = self.zeros()
 
-    with refused("Careless has a reward 'bonus'; call what you keep by another name."):
+    with refused("Careless calls its reward 'bonus'; call what you keep by another name."):
         static(Careless)
 
 
@@ -415,7 +415,15 @@ def test_only_remembered_terms_have_a_value_before() -> None:
             "Observation 'wrong' is in group 'mine'; Wrong has policy, critic.",
         ),
         (termination(terms.alive), "Termination 'wrong' of Wrong gives torch.float32; it must say true or false."),
-        (observation(terms.joint_pos_scaled), "Term 'wrong' is not finite in the first state of an episode."),
+        (
+            observation(terms.joint_pos_scaled),
+            "in the first state of an episode. Joints of 'robot' without limits: cart_to_pole; observe joint_pos",
+        ),
+        (
+            reward(terms.action_power, robot="roboter"),
+            "Wrong has no entity 'roboter'. Did you mean 'robot'?",
+        ),
+        (reward(terms.action_power, robot="x"), "Wrong has no entity 'x'. Known: effort, robot."),
         (reward(lambda task: 1.0 / task.zeros()), "Term 'wrong' is not finite in the first state of an episode."),
         (remembered(lambda _: 1.0), "Term 'wrong' of Wrong gives float; it must give a row for each environment."),
     ],

@@ -52,7 +52,9 @@ def _measure(composed: Composed) -> dict[str, Any]:
     env = make_env(config.model_copy(update={"sim": sim}))
     try:
         terms = [_term(info) for info in env.program.describe()]
-        return {"terms": terms, "observations": dict(env.observation_widths), "actions": env.num_actions}
+        driven = {name: list(actuator.joint_names) for name, actuator in env.task.actuators.items()}
+        widths = dict(env.observation_widths)
+        return {"terms": terms, "observations": widths, "actions": env.num_actions, "actuators": driven}
     finally:
         env.close()
 
@@ -79,6 +81,7 @@ def _print(composed: Composed) -> None:
         [
             *((f"observation {group}", f"{width} numbers") for group, width in shown["observations"].items()),
             ("action", f"{shown['actions']} numbers from -1 to 1"),
+            *((f"actuator {name}", ", ".join(joints)) for name, joints in shown["actuators"].items()),
         ]
     )
     render.text()

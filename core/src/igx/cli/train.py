@@ -37,5 +37,7 @@ def _summarise(result: "TrainResult") -> None:
     """Say how it went, where everything is, and how to look at it."""
     how = "Interrupted" if result.signal is not None else "Finished"
     best = "" if result.best_return is None else f"; best mean return {result.best_return:,.2f}"
-    render.text(f"{how} after {result.epochs:,} epochs, {result.frames:,} steps{best}.")
+    render.text(
+        f"{how} after {result.epochs:,} epoch{'' if result.epochs == 1 else 's'}, {result.frames:,} steps{best}."
+    )
     render.text(f"Results are in {result.folder.path}. Play the policy: igx play {result.folder.path}")

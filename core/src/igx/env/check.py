@@ -99,7 +99,7 @@ def _is_finite(env: VecEnv) -> CheckResult:
 
 def _terms_sum_to_reward(env: VecEnv) -> CheckResult:
     rule = "reward terms sum to the reward"
-    is_own = type(env.task).total_reward is not Task.total_reward
+    is_own = env.task.has_own_total
     env.reset()
     worst = 0.0
     for action in _actions(env):
@@ -252,11 +252,7 @@ def _blame(env: VecEnv, broken: list[str]) -> str:
     rewards = zip(env.task.chosen["reward"], env.program.weighted_terms.unbind(-1), strict=True)
     blamed = [f"reward {name}" for name, value in rewards if not bool(value.isfinite().all())]
     broken = [name for name in broken if name != "reward" or not blamed]
-    for group, members in env.program.layout.items():
-        value = {**env.obs, **env.last_obs}[group]
-        for name, columns in zip(members, value.split(list(members.values()), dim=-1), strict=True):
-            if not bool(columns.isfinite().all()):
-                blamed.append(f"observation {name}")
+    blamed += env.program.broken_observations({**env.obs, **env.last_obs})
     return ", ".join(blamed + [name for name in broken if not name.startswith("observation")])
 
 

@@ -26,8 +26,26 @@ def bytes_per_env(model: mujoco.MjModel, *, contacts: int = 0, constraints: int 
     return numbers * _ENGINE_SHARE
 
 
-def require_memory(needed: int, *, device: torch.device, num_envs: int) -> None:
+def bytes_per_rollout(*, steps: int, observations: int, actions: int) -> int:
+    """What an agent keeps of a rollout of one environment, and of the data set that it makes of that.
+
+    Args:
+        steps: how long it is.
+        observations: width of all groups that the agent sees together.
+        actions: how many there are; their distribution's means and deviations are kept, too.
+    """
+    numbers = observations + 3 * actions + 4  # reward, value, probability, done
+    return 2 * steps * numbers * 4
+
+
+def require_memory(needed: int, *, device: torch.device, num_envs: int, what: str = "that") -> None:
     """Refuse what can't fit.
+
+    Args:
+        needed: bytes for all environments.
+        device: where.
+        num_envs: how many environments there are.
+        what: takes them.
 
     Raises:
         SimulatorError: if the device has less than `needed` bytes free.
@@ -36,7 +54,7 @@ def require_memory(needed: int, *, device: torch.device, num_envs: int) -> None:
     if needed > free:
         most = int(num_envs * 0.8 * free / needed)
         raise SimulatorError(
-            f"sim.num_envs is {num_envs}: that takes about {_gib(needed)}, and {device} has {_gib(free)} free; "
+            f"sim.num_envs is {num_envs}: {what} takes about {_gib(needed)}, and {device} has {_gib(free)} free; "
             f"try --num-envs {max(1, most)}."
         )
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from igx.env.capture import Recorded
 from igx.env.trace import Trace
-from igx.errors import TaskError
+from igx.errors import SimulatorError, TaskError
 from igx.sim.readout import Readout
 from igx.sim.simulator import Simulator
 from igx.task import Program, Task
@@ -43,6 +43,7 @@ class VecEnv:
         self.reward, self.terminated, self.truncated = program.reward, program.terminated, program.truncated
         self._episodes: Readout | None = None
         self._overflows: Readout | None = None
+        self._restart = program.reset
         self._run = _in_full_precision(self._step)
         if task.device.type == "cpu" and task.num_envs < _WORTH_SHARING:
             self._run = _on_one_thread(self._step)
@@ -65,6 +66,11 @@ class VecEnv:
         """Width of each observation group."""
         return {group: sum(members.values()) for group, members in self.program.layout.items()}
 
+    @property
+    def is_rewarded(self) -> bool:
+        """Whether anything is paid for: by reward terms, or by a `total_reward` of the task's own."""
+        return self.task.has_own_total or bool(self.program.weights.any())
+
     @cached_property
     def observation_space(self) -> gymnasium.spaces.Box:
         """Of the `policy` group."""
@@ -77,24 +83,32 @@ class VecEnv:
 
     def reset(self) -> dict[str, Tensor]:
         """Start a new episode in every environment."""
-        self.program.reset()
+        self._restart()
         return self.obs
 
     def step(self, action: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor, Tensor, dict[str, Tensor]]:
-        """Apply `action`, shape `[num_envs, num_actions]`.
+        """Apply `action`, shape `[num_envs, num_actions]`; one of another type or device is converted.
 
         Returns:
             Observations, reward, terminated, truncated, and the groups that show the state before the reset.
 
         Raises:
-            TaskError: if the action has another shape.
+            TaskError: if the action is no tensor, or has another shape.
+            SimulatorError: if the environments are closed.
         """
-        if action.shape != self.program.action.shape:
-            expected, given = list(self.program.action.shape), list(action.shape)
-            raise TaskError(f"An action of {type(self.task).__name__} has the shape {expected}, not {given}.")
+        if not isinstance(action, Tensor) or action.shape != self.program.action.shape:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise self._refusal(action)
         self.program.action.copy_(action.detach())
         self._run()
         return self.obs, self.reward, self.terminated, self.truncated, self.last_obs
+
+    def _refusal(self, action: object) -> TaskError:
+        task, expected = type(self.task).__name__, list(self.program.action.shape)
+        if isinstance(action, Tensor):
+            return TaskError(f"An action of {task} has the shape {expected}, not {list(action.shape)}.")
+        return TaskError(
+            f"An action of {task} is a torch tensor {expected}, not {type(action).__name__}; use torch.as_tensor."
+        )
 
     def _step(self) -> None:
         self.program.step()
@@ -131,9 +145,13 @@ class VecEnv:
         self.simulator.load_state_dict(state["simulator"])
 
     def close(self) -> None:
-        """Release what the engine holds."""
-        self._run = self._step
+        """Release what the engine holds; nothing can be stepped or reset afterwards."""
+        self._run = self._restart = self._refuse
         self.simulator.close()
+
+    def _refuse(self) -> None:
+        task = type(self.task).__name__
+        raise SimulatorError(f"The environments of {task} are closed; make new ones, e.g. with igx.make.")
 
 
 def _box(width: int, limit: float | None) -> gymnasium.spaces.Box:

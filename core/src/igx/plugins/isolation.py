@@ -32,6 +32,15 @@ class Failure:
         line = " ".join(text.split()).removesuffix(":")
         return line if len(line) <= _MAX_REASON else f"{line[:_MAX_REASON]}…"
 
+    def place_in(self, package: str) -> str:
+        """The last line of `package` that led to it, ` in file:line`; empty if there is none."""
+        own = [
+            f" in {frame.f_code.co_filename}:{line}"
+            for frame, line in traceback.walk_tb(self.error.__traceback__)
+            if frame.f_globals.get("__name__", "").partition(".")[0] == package
+        ]
+        return own[-1] if own else ""
+
     @property
     def traceback(self) -> str:
         """The error as Python prints it, from the plugin's own code on."""

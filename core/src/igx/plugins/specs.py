@@ -233,8 +233,9 @@ def _load(spec: Spec, address: str) -> Any:
         return found
     if isinstance(found.error, IgxError):
         raise found.error
+    place = found.place_in(address.partition(":")[0].partition(".")[0])
     raise PluginLoadError(
-        f"The {spec.noun} {spec.name!r} cannot be loaded from {address!r} ({found.reason}). "
+        f"The {spec.noun} {spec.name!r} cannot be loaded from {address!r} ({found.reason}{place}). "
         "IGX_STRICT_PLUGINS=1 shows the traceback."
     ) from found.error
 

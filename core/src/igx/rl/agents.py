@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from igx.config.run_config import RunConfig
+from igx.env.memory import bytes_per_rollout, require_memory
 from igx.env.vec_env import VecEnv
 from igx.errors import CheckpointError, ConfigError
 from igx.rl import rl_games
@@ -48,6 +49,23 @@ class Agent:
             ConfigError: the settings and the environment don't go together.
         """
         raise NotImplementedError
+
+    def require_memory(self, config: RunConfig, env: VecEnv) -> None:
+        """Refuse rollouts that memory can't hold; by default, those of an agent with PPO's settings.
+
+        Raises:
+            SimulatorError: there is too little.
+        """
+        ppo = config.agent
+        if isinstance(ppo, PpoConfig):
+            widths = env.observation_widths
+            each = bytes_per_rollout(
+                steps=ppo.horizon,
+                observations=widths["policy"] + (widths.get("critic", 0) if ppo.central_value else 0),
+                actions=env.num_actions,
+            )
+            what = f"a rollout of {ppo.horizon} steps (ppo.horizon)"
+            require_memory(each * env.num_envs, device=env.device, num_envs=env.num_envs, what=what)
 
     def start_from(self, algo: Any, state: State, *, path: Path) -> None:
         """Take the networks and normalisers out of a checkpoint, and nothing else, before a new run.
@@ -108,9 +126,15 @@ class StockPpoAgent(Agent):
         Raises:
             ConfigError: also if the settings ask for what only igx's PPO does.
         """
-        if isinstance(config.agent, PpoConfig) and config.agent.bootstrap == "terminal":
+        ppo = config.agent
+        if isinstance(ppo, PpoConfig) and ppo.bootstrap == "terminal":
             raise ConfigError(
                 "ppo.bootstrap is terminal, which rl_games' PPO cannot do; say --agent ppo, or ppo.bootstrap=previous."
+            )
+        if isinstance(ppo, PpoConfig) and ppo.lr_schedule == "linear" and config.run.max_epochs is None:
+            raise ConfigError(
+                "ppo.lr_schedule is linear, which rl_games' PPO cannot do by run.max_frames; "
+                "say --agent ppo, or set run.max_epochs."
             )
         return rl_games.params(config, env, algo=self.algo_name)
 

@@ -50,6 +50,17 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
         raise RunFailure(f"The checkpoint {path} cannot be written: {error.strerror or error}{kept}.") from error
 
 
+def copied(state: Any) -> Any:
+    """`state` with tensors of its own, which further training leaves as they are; what isn't a tensor is shared."""
+    if isinstance(state, Tensor):
+        return state.detach().clone()
+    if isinstance(state, Mapping):
+        return {name: copied(value) for name, value in state.items()}
+    if isinstance(state, list | tuple):
+        return type(state)(copied(value) for value in state)
+    return state
+
+
 def load(path: Path, *, device: torch.device | str = "cpu") -> State:
     """Read a checkpoint, ours or stock rl_games', with its tensors on `device`.
 

@@ -7,10 +7,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from igx.config.sections import RunSettings
 from igx.env.vec_env import VecEnv
 from igx.errors import CheckpointError, suggest
 from igx.rl.policy import Policy
 from igx.rl.run_folder import RunFolder
+
+_RUNS: Path = RunSettings.model_fields["runs_dir"].default
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,8 +128,12 @@ def _newest_best(folder: RunFolder) -> Path:
 
 
 def _neighbours(target: Path) -> str:
-    try:
-        names = [path.name for path in target.parent.iterdir()]
-    except OSError:
-        return ""
-    return suggest(target.name, names) if names else ""
+    """A hint at what can be played beside `target` or, if that is a bare name, is a run by default's folder of runs."""
+    wanted, known = target.name, [path.name for path in _playable(target.parent)]
+    if len(target.parts) == 1:
+        wanted, known = str(_RUNS / target), [*known, *map(str, _playable(_RUNS))]
+    return suggest(wanted, known) if known else ""
+
+
+def _playable(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("*") if path.suffix == ".pth" or RunFolder(path).config_file.is_file()]

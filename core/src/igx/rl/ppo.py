@@ -586,15 +586,26 @@ class Ppo(A2CAgent):
 
     def get_full_state_weights(self) -> State:
         """rl_games' keys, with plain numbers, and what it forgets: `igx`, and while training `igx_rollout`."""
-        state = super().get_full_state_weights()
-        state.pop("scaler", None)
-        state["last_mean_rewards"] = float(self.last_mean_rewards)
-        _write_out_learning_rate(state["optimizer"], self.last_lr)
-        if self.has_central_value:
-            _write_out_learning_rate(state["assymetric_vf_optimizer"], self.central_value_net.lr)
-        state["igx"] = ppo_state.progress(self)
+        state = {**self.get_policy_weights(), "env_state": self.vec_env.get_env_state()}
         if self.obs is not None:
             state["igx_rollout"] = ppo_state.rollout(self)
+        return state
+
+    def get_policy_weights(self) -> State:
+        """The same without the environments and what is going on in them, which is large."""
+        state = {
+            **self.get_weights(),
+            "epoch": self.epoch_num,
+            "frame": self.frame,
+            "optimizer": _state_of(self.optimizer, lr=self.last_lr),
+            "last_mean_rewards": float(self.last_mean_rewards),
+            "igx": ppo_state.progress(self),
+        }
+        state.pop("scaler", None)
+        if self.has_central_value:
+            net = self.central_value_net
+            state["assymetric_vf_nets"] = net.state_dict()
+            state["assymetric_vf_optimizer"] = _state_of(net.optimizer, lr=net.lr)
         return state
 
     def set_full_state_weights(self, weights: State, set_epoch: bool = True) -> None:  # noqa: FBT001, FBT002
@@ -648,10 +659,12 @@ def _settings(group: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in group.items() if name != "params"}
 
 
-def _write_out_learning_rate(optimizer: dict[str, Any], lr: float) -> None:
-    """Put the number in place of the tensor, in the state of an optimiser."""
-    for group in optimizer["param_groups"]:
+def _state_of(optimizer: torch.optim.Optimizer, *, lr: float) -> State:
+    """An optimiser's state, with the number in place of the tensor that is its learning rate."""
+    state = optimizer.state_dict()
+    for group in state["param_groups"]:
         group["lr"] = lr
+    return state
 
 
 def _as_list(values: Tensor | Sequence[Tensor]) -> Sequence[Tensor]:

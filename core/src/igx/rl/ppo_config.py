@@ -159,7 +159,7 @@ class PpoConfig(UpdateConfig):
     lr_schedule: Annotated[Literal["adaptive", "linear", "constant"], BeforeValidator(_schedule)] = Field(
         default="adaptive",
         description="Learning rate over time: adaptive keeps the KL divergence near kl_threshold; "
-        "linear falls to 1e-6 over run.max_epochs.",
+        "linear falls to 1e-6 over run.max_epochs, or else run.max_frames.",
     )
     schedule_type: Annotated[Literal["per_minibatch", "per_mini_epoch"], BeforeValidator(_schedule_type)] = Field(
         default="per_minibatch", description="When an adaptive learning rate is adjusted."
@@ -284,11 +284,18 @@ class PpoConfig(UpdateConfig):
     def check(self, config: RunConfig) -> None:
         """Refuse minibatches and sequences that don't divide a rollout, and schedules without an end."""
         self._check_update(self, config, path="ppo", recurrent=config.network.rnn is not None)
-        _check_schedule(self.lr_schedule, config, path="ppo")
+        if self.lr_schedule == "linear" and config.run.max_epochs is None and config.run.max_frames is None:
+            raise ConfigError(
+                "ppo.lr_schedule is linear, which needs an end: set run.max_epochs, e.g. 500, or run.max_frames."
+            )
         critic = self.central_value
         if critic is not None:
             self._check_update(critic, config, path="ppo.central_value", recurrent=critic.network.rnn is not None)
-            _check_schedule(critic.lr_schedule, config, path="ppo.central_value")
+            if critic.lr_schedule == "linear" and config.run.max_epochs is None:
+                raise ConfigError(
+                    "ppo.central_value.lr_schedule is linear, which needs an end in epochs: "
+                    "set run.max_epochs, e.g. 500."
+                )
 
     def _check_update(self, update: UpdateConfig, config: RunConfig, *, path: str, recurrent: bool) -> None:
         minibatch = update.minibatch(num_envs=config.sim.num_envs, horizon=self.horizon, path=path)
@@ -302,11 +309,6 @@ class PpoConfig(UpdateConfig):
                 f"ppo.seq_length is {self.seq_length}; with a recurrent network it must divide the minibatches "
                 f"of {path}, which hold {minibatch} samples."
             )
-
-
-def _check_schedule(schedule: str, config: RunConfig, *, path: str) -> None:
-    if schedule == "linear" and config.run.max_epochs is None:
-        raise ConfigError(f"{path}.lr_schedule is linear, which needs an end: set run.max_epochs, e.g. 500.")
 
 
 def _nearest_divisor(number: int, wanted: int) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from igx.config.compose import Composed
 from igx.env import VecEnv, make_env
-from igx.errors import IgxError, RunError
+from igx.errors import IgxError, RunError, TaskError
 from igx.plugins import Plugins
 from igx.rl import checkpoints
 from igx.rl.policy import make_agent
@@ -67,6 +67,8 @@ def train(composed: Composed, *, plugins: Plugins, display: Display, make_env: E
             env = make_env(config, plugins=plugins)
         with closing(env), StopSignals() as signals:
             with _discarded_if_this_fails(folder):
+                _refuse_untrainable(config.run.task, env)
+                agent.require_memory(config, env)
                 supervisor = Supervisor(run, env=env, plugins=plugins, display=display, signals=signals)
                 algo = create_algo(
                     agent, config, env, folder=folder.path, observer=supervisor, writer=supervisor.scalars
@@ -75,6 +77,14 @@ def train(composed: Composed, *, plugins: Plugins, display: Display, make_env: E
                     agent.start_from(algo, state, path=start)
             supervisor.begin(trackers)
             return _run(supervisor, signals=signals)
+
+
+def _refuse_untrainable(task: str, env: VecEnv) -> None:
+    """Refuse a task that leaves a policy nothing to do, or nothing to learn."""
+    if env.num_actions == 0:
+        raise TaskError(f"{task} has no actions to train; declare an actuator, e.g. effort = JointEffort(robot).")
+    if not env.is_rewarded:
+        raise TaskError(f"{task} has no rewards to train by; declare one, e.g. alive = reward(terms.alive).")
 
 
 def _run(supervisor: Supervisor, *, signals: StopSignals) -> TrainResult:

@@ -1,6 +1,5 @@
 """Watches an algorithm train: collects its numbers, saves its policy, tells who listens, and ends it when asked."""
 
-import copy
 import logging
 import math
 import time
@@ -14,6 +13,7 @@ from igx.errors import IgxError, RunFailure
 from igx.plugins import Plugins
 from igx.plugins.isolation import Failure, attempt
 from igx.rl import checkpoints
+from igx.rl.blame import broken_terms
 from igx.rl.checkpoints import State
 from igx.rl.metrics import EpisodeMeans, Metrics, Scalars, first_not_finite
 from igx.rl.rl_games import AlgoObserver
@@ -77,6 +77,7 @@ class Supervisor(AlgoObserver):
         self._display, self._signals = display, signals
         self._best: State | None = None
         self._best_written_at = -math.inf
+        self._of_epoch: Metrics = {}
         self._episodes = EpisodeMeans(self.settings.games_to_track)
         self._warned_unstable = 0.0
         self._warned_overflows: set[str] = set()
@@ -121,7 +122,7 @@ class Supervisor(AlgoObserver):
         self._plugins.notify("igx_run_ended", run=self.run, outcome=outcome)
 
     def _collect(self) -> Metrics:
-        of_epoch = self._env.episode_metrics()
+        self._of_epoch = of_epoch = self._env.episode_metrics()
         self._episodes.add(of_epoch)
         counts = {name: of_epoch[name] for name in ("episodes", "unstable") if name in of_epoch}
         basics: Metrics = {"epoch": self.epochs, "frames": self.frames, "time": self.seconds}
@@ -146,10 +147,12 @@ class Supervisor(AlgoObserver):
         self._write_best()
         kept = [path for path in (self.folder.best, *reversed(self.folder.epochs())) if path.exists()]
         good = f"the last good checkpoint is {kept[0]}" if kept else "there is no good checkpoint yet"
-        return RunFailure(
-            f"Training diverged in epoch {self.epochs}: {what}; {good}. "
-            f"A lower {self.run.config.agent_section}.lr may help."
-        )
+        advice = f"A lower {self.run.config.agent_section}.lr may help"
+        terms = broken_terms(self._env, self.algo, self._of_epoch)
+        if terms:
+            what = f"{', '.join(terms)} of the task gave what is no number"
+            advice = f"`igx check {self.settings.task}` may tell when"
+        return RunFailure(f"Training diverged in epoch {self.epochs}: {what}; {good}. {advice}.")
 
     def _keep_checkpoints(self, metrics: Metrics) -> None:
         settings = self.settings
@@ -165,8 +168,8 @@ class Supervisor(AlgoObserver):
 
     def _policy(self) -> State:
         """The policy as it is now, without the environments that it is acting in."""
-        state = self.algo.get_full_state_weights()
-        return copy.deepcopy({name: value for name, value in state.items() if name not in _OF_THE_MOMENT})
+        read = getattr(self.algo, "get_policy_weights", self.algo.get_full_state_weights)
+        return checkpoints.copied({name: value for name, value in read().items() if name not in _OF_THE_MOMENT})
 
     def _write_best(self) -> None:
         if self._best is not None and checkpoints.is_finite(self._best):

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from igx.config.run_config import RunConfig
 from igx.errors import RunFailure
@@ -85,25 +85,29 @@ class TensorBoardTracker(Tracker):
 
     def __init__(self, run: Run) -> None:
         super().__init__(run)
-        from torch.utils.tensorboard import SummaryWriter
+        from torch.utils.tensorboard import FileWriter
 
-        self._writer = SummaryWriter(str(run.folder / "summaries"), flush_secs=5)
+        self._writer = FileWriter(str(run.folder / "summaries"), flush_secs=5)
 
     def log(self, metrics: Mapping[str, float]) -> None:
         """Write one point of each curve over frames, the returns' over epochs and seconds as well."""
-        frames = int(metrics["frames"])
-        for name, value in metrics.items():
-            if name in self._BY_THREE_AXES:
-                self._log_by_three_axes(self._BY_THREE_AXES[name], value, metrics)
-            elif name not in self._AXES:
-                self._writer.add_scalar(self._TAGS.get(name, name), value, frames)
-        self._writer.add_scalar("info/epochs", metrics["epoch"], frames)
+        returns = {tag: metrics[name] for name, tag in self._BY_THREE_AXES.items() if name in metrics}
+        others = {n: value for n, value in metrics.items() if n not in self._BY_THREE_AXES and n not in self._AXES}
+        over_frames = {self._TAGS.get(name, name): value for name, value in others.items()}
+        over_frames |= {f"{tag}/step": value for tag, value in returns.items()} | {"info/epochs": metrics["epoch"]}
+        self._write(over_frames, step=metrics["frames"])
+        self._write({f"{tag}/iter": value for tag, value in returns.items()}, step=metrics["epoch"])
+        self._write({f"{tag}/time": value for tag, value in returns.items()}, step=metrics["time"])
 
     def close(self, outcome: str) -> None:
         """Write what is left."""
         self._writer.close()
 
-    def _log_by_three_axes(self, tag: str, value: float, metrics: Mapping[str, float]) -> None:
-        self._writer.add_scalar(f"{tag}/step", value, int(metrics["frames"]))
-        self._writer.add_scalar(f"{tag}/iter", value, int(metrics["epoch"]))
-        self._writer.add_scalar(f"{tag}/time", value, metrics["time"])
+    def _write(self, values: Mapping[str, float], *, step: float) -> None:
+        """Write the points of one step as one record: thirty of them take milliseconds, at every epoch."""
+        from tensorboard.compat.proto import summary_pb2
+
+        summary: Any = summary_pb2  # what protobuf makes has no types
+
+        points = [summary.Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
+        self._writer.add_summary(summary.Summary(value=points), int(step))

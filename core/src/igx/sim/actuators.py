@@ -5,13 +5,15 @@ Position and velocity control run inside the physics step, where the implicit in
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from numbers import Real
+from types import UnionType
 
 import mujoco
 import torch
 from torch import Tensor
 
 from igx.errors import TaskError
-from igx.sim.declared import Declared, matching
+from igx.sim.declared import Declared, Setting, matching
 from igx.sim.entities import Articulation
 from igx.sim.placing import own_names, scalar_joints
 from igx.sim.simulator import Simulator
@@ -22,23 +24,38 @@ class JointActuator(Declared["JointActuatorState"]):
 
     Args:
         robot: the articulation, as declared on the same class.
-        joints: regular expression of the driven joints; all by default.
-        scale: what an action of 1 means, in the unit of the control.
+        joints: regular expression of the driven joints, or several, each of which has to match some; all by default.
+            Whatever their order, actions are in the model's.
+        scale: what an action of 1 means, in the unit of the control; one for all joints or one each.
+
+    Raises:
+        TaskError: an argument is of the wrong type.
     """
 
     rank = 1
 
-    def __init__(self, robot: Articulation, *, joints: str = ".*", scale: float | Sequence[float] = 1.0) -> None:
+    def __init__(
+        self, robot: Articulation, *, joints: str | Sequence[str] = ".*", scale: float | Sequence[float] = 1.0
+    ) -> None:
         self.robot, self.joints, self.scale = robot, joints, scale
+        self._require("robot", robot, Articulation, what="an Articulation that is declared on the same class")
+        self._require("joints", joints, str, what="a regular expression, or a list of such", may_be_list=True)
+        self._require("scale", scale, Real, what="a number, or a list of one for each joint", may_be_list=True)
+
+    def _require(
+        self, argument: str, value: object, kind: type | UnionType, *, what: str, may_be_list: bool = False
+    ) -> None:
+        """Refuse an argument that is no `kind`; what is taken from the config is checked there."""
+        parts = value if may_be_list and isinstance(value, (list, tuple)) else (value,)
+        if not all(isinstance(part, (kind, Setting)) for part in parts):
+            raise TaskError(f"{type(self).__name__}: {argument} is {value!r}; it must be {what}.")
 
     def add_to(self, spec: mujoco.MjSpec) -> None:
         own = own_names(scalar_joints(spec), name=self.robot.name)
-        driven = matching(self.joints, own, what=f"joint of {self.robot.name!r}")
-        targets = [self.robot.prefix + joint for joint in driven]
-        for actuator in spec.actuators:  # a model file's own actuators give way to the declared ones
-            if actuator.trntype in _ON_JOINTS and actuator.target in targets:
-                _delete(spec, actuator)
-        for target in targets:
+        patterns = [self.joints] if isinstance(self.joints, str) else self.joints
+        what = f"joint of {self.robot.name!r}"
+        driven = {joint for pattern in patterns for joint in matching(pattern, own, what=what)}
+        for target in (self.robot.prefix + joint for joint in own if joint in driven):
             actuator = spec.add_actuator(name=f"{self.name}:{target}", target=target, trntype=mujoco.mjtTrn.mjTRN_JOINT)
             self._control(actuator)
 
@@ -69,7 +86,7 @@ class JointPosition(JointActuator):
 
     Args:
         robot: the articulation.
-        joints: regular expression of the driven joints.
+        joints: regular expression of the driven joints, or several.
         scale: [rad or m] an action of 1.
         stiffness: [N·m/rad or N/m].
         damping: [N·m·s/rad or N·s/m].
@@ -83,7 +100,7 @@ class JointPosition(JointActuator):
         *,
         stiffness: float,
         damping: float,
-        joints: str = ".*",
+        joints: str | Sequence[str] = ".*",
         scale: float | Sequence[float] = 1.0,
         effort_limit: float | None = None,
         relative: bool = True,
@@ -91,6 +108,9 @@ class JointPosition(JointActuator):
         super().__init__(robot, joints=joints, scale=scale)
         self.stiffness, self.damping = stiffness, damping
         self.effort_limit, self.relative = effort_limit, relative
+        self._require("stiffness", stiffness, Real, what="a number")
+        self._require("damping", damping, Real, what="a number")
+        self._require("effort_limit", effort_limit, Real | None, what="a number or None")
 
     def _control(self, actuator: mujoco.MjsActuator) -> None:
         actuator.set_to_position(self.stiffness, self.damping)
@@ -105,7 +125,7 @@ class JointVelocity(JointActuator):
 
     Args:
         robot: the articulation.
-        joints: regular expression of the driven joints.
+        joints: regular expression of the driven joints, or several.
         scale: [rad/s or m/s] an action of 1.
         damping: [N·m·s/rad or N·s/m].
         effort_limit: largest torque or force; None leaves the joint's own limit.
@@ -116,12 +136,14 @@ class JointVelocity(JointActuator):
         robot: Articulation,
         *,
         damping: float,
-        joints: str = ".*",
+        joints: str | Sequence[str] = ".*",
         scale: float | Sequence[float] = 1.0,
         effort_limit: float | None = None,
     ) -> None:
         super().__init__(robot, joints=joints, scale=scale)
         self.damping, self.effort_limit = damping, effort_limit
+        self._require("damping", damping, Real, what="a number")
+        self._require("effort_limit", effort_limit, Real | None, what="a number or None")
 
     def _control(self, actuator: mujoco.MjsActuator) -> None:
         actuator.set_to_velocity(self.damping)
@@ -163,16 +185,6 @@ class JointActuatorState:
     def apply(self, action: Tensor) -> None:
         """Set the controls from actions, shape `[num_envs, num_actions]`."""
         torch.addcmul(self._offset, self._scale, action, out=self._ctrl)
-
-
-_ON_JOINTS = (mujoco.mjtTrn.mjTRN_JOINT, mujoco.mjtTrn.mjTRN_JOINTINPARENT)
-
-
-def _delete(spec: mujoco.MjSpec, actuator: mujoco.MjsActuator) -> None:
-    for sensor in spec.sensors:
-        if sensor.objtype == mujoco.mjtObj.mjOBJ_ACTUATOR and sensor.objname == actuator.name:
-            spec.delete(sensor)
-    spec.delete(actuator)
 
 
 def _limit(actuator: mujoco.MjsActuator, effort: float | None) -> None:

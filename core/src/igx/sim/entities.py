@@ -27,6 +27,8 @@ _WRENCH = (_DATA.mjCONDATA_FORCE, _DATA.mjCONDATA_TORQUE, _DATA.mjCONDATA_POS)
 class Articulation(Declared["ArticulationState"]):
     """A robot: bodies connected by hinge and slide joints, its root free or fixed to the world.
 
+    Actuators of its model file are left out: what drives it is declared beside it.
+
     Args:
         model: name of an `igx-assets` model, ``menagerie:NAME``, ``package:PACKAGE/path.xml``, or a path.
         spawn_height: height of the root at a reset [m]; None keeps the model's.
@@ -207,7 +209,7 @@ class ArticulationState:
 
     @property
     def joint_pos_scaled(self) -> Tensor:
-        """Joint positions with their limits at -1 and 1, shape `[num_envs, num_joints]`."""
+        """Joint positions with their limits at -1 and 1, not finite without limits, shape `[num_envs, num_joints]`."""
         return (self.joint_pos - self._joint_middle) / self._joint_reach
 
     @property
@@ -293,9 +295,10 @@ class ArticulationState:
             vel: the same.
         """
         if pos is not None:
-            self._write(self.joint_pos, pos.clamp(self.joint_lower, self.joint_upper))
+            limits = (self.joint_lower, self.joint_upper)
+            _write(self.joint_pos, pos, where=self.resetting, columns="num_joints", limits=limits)
         if vel is not None:
-            self._write(self.joint_vel, vel)
+            _write(self.joint_vel, vel, where=self.resetting, columns="num_joints")
 
     def set_root(
         self,
@@ -318,7 +321,7 @@ class ArticulationState:
             self._write(self.root_ang_vel_b, ang_vel_b)
 
     def _write(self, current: Tensor, value: Tensor) -> None:
-        current.copy_(torch.where(self.resetting[:, None], value, current))
+        _write(current, value, where=self.resetting)
 
 
 class RigidBody(Declared["RigidBodyState"]):
@@ -412,7 +415,7 @@ class RigidBodyState:
             self._write(self.ang_vel_b, ang_vel_b)
 
     def _write(self, current: Tensor, value: Tensor) -> None:
-        current.copy_(torch.where(self.resetting[:, None], value, current))
+        _write(current, value, where=self.resetting)
 
 
 class Static(Declared["StaticState"]):
@@ -479,6 +482,26 @@ class GroundPlane(Declared[None]):
 
     def bind(self, simulator: Simulator) -> None:
         return None
+
+
+def _write(
+    current: Tensor, value: Tensor, *, where: Tensor, columns: str = "", limits: tuple[Tensor, Tensor] | None = None
+) -> None:
+    """Write `value`, moved within `limits`, into the rows of `current` in the mask `where`."""
+    if value.shape != current.shape and not _broadcasts(value, current):
+        expected = f"[num_envs, {columns or current.shape[1]}]"
+        raise TaskError(
+            f"What is written must have the shape {expected}, here {list(current.shape)}, or be one row of that, "
+            f"not {list(value.shape)}."
+        )
+    if limits is not None:
+        value = value.clamp(*limits)
+    current.copy_(torch.where(where[:, None], value, current))
+
+
+def _broadcasts(value: Tensor, like: Tensor) -> bool:
+    sizes = zip(reversed(value.shape), reversed(like.shape), strict=False)
+    return value.dim() <= like.dim() and all(given in (1, wanted) for given, wanted in sizes)
 
 
 def _rows(ids: Sequence[int], *, device: torch.device) -> "slice | Tensor":

@@ -25,6 +25,8 @@ except ModuleNotFoundError as error:
 
 logger = logging.getLogger(__name__)
 
+_MODULES = ("smooth", "forward", "solver", "sensor", "constraint", "passive", "support", "derivative")
+"""Those of the engine that every step launches kernels of."""
 _STATE = (
     *("time", "qpos", "qvel", "act", "ctrl", "qacc_warmstart"),
     *("qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat"),
@@ -69,7 +71,7 @@ class MujocoGpu(Simulator):
             wp.config.log_level = wp.LOG_WARNING
         wp.init()
         self._device = wp.device_from_torch(self.device)
-        _announce_compilation(self._device)
+        _compile_ahead(self._device)
         room = probe_buffers(model, contacts=sim.contacts_per_env, constraints=sim.constraints_per_env)
         with wp.ScopedDevice(self._device):
             self._model = self._put_model()
@@ -291,11 +293,17 @@ class MujocoGpu(Simulator):
         return values.view(self.num_envs, *getattr(self.model, name).shape)
 
 
-def _announce_compilation(device: Any) -> None:
-    """Say what takes so long where the engine has never run on this type of GPU."""
+def _compile_ahead(device: Any) -> None:
+    """Compile the engine's modules side by side where it has never run on this type of GPU.
+
+    Each would be compiled when its first kernel is launched, one after the other, which takes twice as long.
+    """
     compiled = f"wp_mujoco_warp*/*.sm{device.arch}.cubin"
-    if device.is_cuda and not any(Path(wp.config.kernel_cache_dir or "").glob(compiled)):
-        logger.info("compiling physics kernels, about a minute, once per GPU type (`igx warmup TASK` does it ahead)")
+    if not device.is_cuda or any(Path(wp.config.kernel_cache_dir or "").glob(compiled)):
+        return
+    logger.info("compiling physics kernels, about half a minute, once per GPU type (`igx warmup TASK` does it ahead)")
+    modules = [wp.get_module(f"mujoco_warp._src.{name}") for name in _MODULES]
+    wp.force_load(device=device, modules=modules, max_workers=len(modules))
 
 
 def set_engine_options(engine: Any, room: BufferSizes) -> None:

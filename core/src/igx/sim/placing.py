@@ -1,12 +1,16 @@
 """Putting models and shapes into a scene, each under a prefix of its own."""
 
+import logging
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Literal
 
 import mujoco
 
 from igx.errors import ModelError
 from igx.sim.models import load_model
+
+logger = logging.getLogger(__name__)
 
 Shape = Literal["box", "sphere", "capsule", "cylinder"]
 
@@ -22,7 +26,7 @@ _HINGE_OR_SLIDE = (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE)
 def attach_model(spec: mujoco.MjSpec, model: str, *, name: str) -> mujoco.MjsBody:
     """Put the model called `model` into the scene; the names of its parts get the prefix ``name/``.
 
-    Solver, gravity and memory are the scene's, whatever the model file says of them.
+    Solver, gravity and memory are the scene's, and actuators the task's, whatever the model file says of them.
 
     Returns:
         Its one body that stands in the world.
@@ -35,6 +39,7 @@ def attach_model(spec: mujoco.MjSpec, model: str, *, name: str) -> mujoco.MjsBod
     if len(roots) != 1:
         raise ModelError(f"Model {model!r} of {name!r} has {len(roots)} bodies at its top; it must have one.")
     _name_parts(child)
+    _leave_out_actuators(child, model=model, name=name)
     child.option, child.memory = spec.option, spec.memory  # where they differ, MuJoCo would warn and do the same
     spec.attach(child, prefix=f"{name}/", frame=spec.worldbody.add_frame())
     return roots[0]
@@ -45,6 +50,21 @@ def _name_parts(child: mujoco.MjSpec) -> None:
     for kind, parts in (("body", child.bodies[1:]), ("joint", child.joints)):
         for index, part in enumerate(parts):
             part.name = part.name or f"{kind}_{index}"
+
+
+def _leave_out_actuators(child: mujoco.MjSpec, *, model: str, name: str) -> None:
+    """Delete the file's own actuators, which no action would reach, with the sensors and keyframes that know them."""
+    if child.actuators:
+        _say_left_out(len(child.actuators), model=model, name=name)
+    sensing = [sensor for sensor in child.sensors if sensor.objtype == mujoco.mjtObj.mjOBJ_ACTUATOR]
+    for part in (*sensing, *(child.keys if child.actuators else ()), *child.actuators):
+        child.delete(part)
+
+
+@cache  # once, however often the scene is built
+def _say_left_out(number: int, *, model: str, name: str) -> None:
+    what = "actuator of its model is" if number == 1 else "actuators of its model are"
+    logger.info("%s (%s): the %d %s left out; what drives it is declared by the task", name, model, number, what)
 
 
 def own_names(

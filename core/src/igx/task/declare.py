@@ -54,7 +54,7 @@ class Term:
         self, kind: str, function: TermFunction, arguments: Mapping[str, Any], *, is_complete: bool = True
     ) -> None:
         if not inspect.isfunction(function):
-            raise TaskError(f"A {kind} term is a function of the task and its parameters, not {function!r}.")
+            raise TaskError(f"The {kind} term must be a function of the task and its parameters, not {function!r}.")
         self.kind, self.function, self.name = kind, function, ""
         self.options = {key: arguments.get(key, default) for key, default in OPTIONS[kind].items()}
         self.params = {key: value for key, value in arguments.items() if key not in OPTIONS[kind]}
@@ -106,7 +106,9 @@ class Term:
         return self if task is None else task.term(self.kind, self.name)
 
     def __set__(self, task: object, value: object) -> None:
-        raise TaskError(f"{type(task).__name__} has a {self.kind} {self.name!r}; call what you keep by another name.")
+        raise TaskError(
+            f"{type(task).__name__} calls its {self.kind} {self.name!r}; call what you keep by another name."
+        )
 
 
 class BoundTerm:

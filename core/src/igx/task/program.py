@@ -6,6 +6,7 @@ The order inside a step is the same on every engine::
     → observations before the reset → masked reset → derived state again → observations
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from igx.errors import TaskError
+from igx.sim.entities import ArticulationState
 from igx.sim.readout import Readout
 from igx.sim.simulator import Simulator, Stage
 from igx.task.declare import BoundTerm
@@ -141,7 +143,8 @@ class Program:
         if not isinstance(value, Tensor) or value.shape != (self.task.num_envs,):
             task, given = type(self.task).__name__, _shape(value)
             raise TaskError(f"Term {name!r} of {task} gives {given}; it must give one number for each environment.")
-        _require_finite(name, value)
+        if not bool(value.isfinite().all()):
+            raise _not_finite(name)
 
     def _require_row_each(self, name: str, value: object) -> None:
         if not isinstance(value, Tensor) or value.shape[:1] != (self.task.num_envs,):
@@ -327,7 +330,7 @@ class Program:
         """Means over the episodes that were collected, and how many environments were unstable.
 
         `return`, `length` and `reward/NAME` are per episode, `metric/NAME` is the mean over an episode's steps; without
-        a finished episode only the counts are there.
+        a finished episode only the counts are there, and what is not finite.
         """
         sums = collected.read()
         metrics = {name: sums[name] for name in ("episodes", "unstable")}
@@ -336,7 +339,20 @@ class Program:
             metrics |= {"return": means["return"], "length": means["length"]}
             metrics |= {f"reward/{name}": means[f"reward/{name}"] for name in self._rewards}
             metrics |= {f"metric/{name}": means[f"metric/{name}"] / means["length"] for name in self._metrics}
+        else:  # a running episode's numbers count 0 times, which is not 0 where they are no numbers
+            metrics |= {name: sums[name] for name in self._columns if not math.isfinite(sums[name])}
         return metrics
+
+    def broken_observations(self, shown: Mapping[str, Tensor]) -> list[str]:
+        """Observations that are not finite in what groups of them have shown, shape `[num_envs, width]` each."""
+        return [
+            f"observation {name}"
+            for group, values in shown.items()
+            for name, columns in zip(
+                self.layout[group], values.split(list(self.layout[group].values()), dim=-1), strict=True
+            )
+            if not bool(columns.isfinite().all())
+        ]
 
     def _forget_metrics(self) -> None:
         for accumulated in (self._finished, self._finished_count, self._unstable_count):
@@ -402,9 +418,18 @@ def _shape(value: object) -> str:
     return str(list(value.shape)) if isinstance(value, Tensor) else type(value).__name__
 
 
-def _require_finite(name: str, value: Tensor) -> None:
-    if not bool(value.isfinite().all()):
-        raise TaskError(f"Term {name!r} is not finite in the first state of an episode.")
+def _not_finite(name: str, *, hint: str = "") -> TaskError:
+    return TaskError(f"Term {name!r} is not finite in the first state of an episode.{hint}")
+
+
+def _joints_without_limits(task: Task, broken: Tensor) -> str:
+    """A hint at the joints that an observation divides by the limits of, if it is `broken` in just their columns."""
+    for name in task.declared:
+        live = task.live(name)
+        if isinstance(live, ArticulationState) and torch.equal(broken, live.joint_lower.isinf()):
+            joints = ", ".join(joint for joint, is_broken in zip(live.joint_names, broken, strict=True) if is_broken)
+            return f" Joints of {name!r} without limits: {joints}; observe joint_pos instead of joint_pos_scaled."
+    return ""
 
 
 class _Observation:
@@ -426,7 +451,8 @@ class _Observation:
     def open(self) -> None:
         """Measure the term and make what its options need."""
         value = self._read()
-        _require_finite(self.name, value)
+        if not bool(value.isfinite().all()):
+            raise _not_finite(self.name, hint=_joints_without_limits(self.task, ~value.isfinite().all(0)))
         self.width = value.shape[1]
         scale = self.task.tensor(self._scale)
         if scale.dim() and scale.shape != (self.width,):

@@ -169,9 +169,7 @@ def _section(owner: str, kind: str, terms: Mapping[str, Term]) -> Any:
     fields: dict[str, Any] = {}
     for name, term in terms.items():
         if hasattr(Terms, name):
-            raise TaskError(
-                f"A {kind} of {owner} can't be called {name!r}: every part of a config has that; rename it."
-            )
+            raise TaskError(f"The {kind} {name!r} of {owner} needs another name: every part of a config has that.")
         model = _own_model(owner, name, term)
         fields[name] = (model, Field(default=model(), description=term.summary or None))
     title = SECTIONS[kind].capitalize()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from igx.config.base import TaskConfig
-from igx.errors import TaskError
+from igx.errors import TaskError, suggest
 from igx.sim.actuators import JointActuator
 from igx.sim.declared import Declared, resolve_settings
 from igx.sim.entities import GroundPlane
@@ -163,7 +163,14 @@ class Task:
     # For the machinery.
 
     def live(self, name: str) -> Any:
-        """The live counterpart of a declared entity, actuator or sensor."""
+        """The live counterpart of a declared entity, actuator or sensor.
+
+        Raises:
+            TaskError: there is none of that name.
+        """
+        if name not in self._live:
+            known = [name for name, live in self._live.items() if live is not None]
+            raise TaskError(f"{type(self).__name__} has no entity {name!r}.{suggest(name, known)}")
         return self._live[name]
 
     def apply_action(self, action: Tensor) -> None:
@@ -172,6 +179,11 @@ class Task:
         for actuator in self.actuators.values():
             actuator.apply(action[:, start : start + actuator.num_actions])
             start += actuator.num_actions
+
+    @property
+    def has_own_total(self) -> bool:
+        """Whether the reward may be something else than the sum of the weighted terms."""
+        return type(self).total_reward is not Task.total_reward
 
     def term(self, kind: str, name: str) -> BoundTerm:
         """A term of this task, added ones included."""
@@ -234,7 +246,8 @@ def _check_names(cls: type[Task], attributes: Mapping[str, Any]) -> None:
         if not isinstance(value, (Declared, Group, Term)):
             continue
         if name in taken:
-            raise TaskError(f"Task {cls.__name__} can't call a {type(value).__name__} {name!r}: every task has that.")
+            what = f"{value.kind} term" if isinstance(value, Term) else type(value).__name__
+            raise TaskError(f"Task {cls.__name__} can't call its {what} {name!r}: every task has that.")
         if value.name != name:
             raise TaskError(
                 f"Task {cls.__name__} has {name!r} under another name, too: {value.name!r}; declare it twice."
