@@ -9,7 +9,8 @@ and either loads the other's checkpoints. What differs otherwise:
 - The state of a recurrent central value network is not moved on by the value that ends a rollout.
 - A restored agent goes on as if it had never stopped: best return, learning rate, random numbers, running episodes.
 - Checkpoints are written atomically and read without running code.
-- Losses and returns leave the device once an epoch.
+- Losses and returns leave the device once an epoch, and are read while it plays the next rollout.
+- On CUDA, rollout and update are recorded as CUDA graphs (`ppo.capture`), and may be compiled (`ppo.compile`).
 """
 
 import itertools
