@@ -7,6 +7,7 @@ import mujoco
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 import igx
 from igx.math import rotate
@@ -160,3 +161,23 @@ def test_three_hundred_random_steps_of_many_ants_stay_finite_and_end_and_start_a
     assert metrics["unstable"] == 0.0
     assert metrics["episodes"] > 20
     assert metrics["return"] == pytest.approx(sum(v for k, v in metrics.items() if k.startswith("reward/")), abs=4.0)
+
+
+def _walk(*overrides: str) -> tuple[Tensor, Tensor]:
+    """Positions of 64 ants after 60 random steps, and what each was paid."""
+    env = igx.make("ant", num_envs=64, device="cpu", seed=3, overrides=overrides)
+    env.reset()
+    generator = torch.Generator().manual_seed(0)
+    paid = torch.zeros(64)
+    for _ in range(60):
+        paid += env.step(torch.rand(64, 8, generator=generator) * 2.0 - 1.0)[1]
+    return env.simulator.field("qpos")[:, :3].clone(), paid
+
+
+def test_the_shipped_solver_moves_ants_as_a_converged_one_does() -> None:
+    shipped, paid = _walk()
+    converged, paid_converged = _walk("sim.solver_iterations=100", "sim.ls_iterations=50")
+    assert (shipped - converged).norm(dim=-1).median() < 1e-3
+    assert float(paid.mean()) == pytest.approx(float(paid_converged.mean()), rel=0.15)
+    coarse, _ = _walk("sim.solver_iterations=2", "sim.ls_iterations=4")
+    assert (coarse - converged).norm(dim=-1).median() > 0.1, "half of the iterations would not do"
