@@ -145,6 +145,9 @@ def test_a_run_is_timed_and_its_checkpoint_loads_without_cuda(tmp_path: Path) ->
     assert min(last["env_s"], last["inference_s"], last["update_s"]) > 0
     state = checkpoints.load(result.folder.last)
     assert {value.device.type for value in state["model"].values()} == {"cpu"}
+    [settings] = state["optimizer"]["param_groups"]
+    assert isinstance(settings["lr"], float)
+    assert not settings["capturable"], "an optimiser on the CPU would refuse it"
 
 
 def test_a_restored_agent_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> None:

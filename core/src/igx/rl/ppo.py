@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from igx.env.capture import Recorded
-from igx.rl import checkpoints, ppo_state
+from igx.rl import checkpoints, optimizers, ppo_state
 from igx.rl.checkpoints import State
 from igx.rl.episodes import EpisodeSums
 from igx.rl.losses import LossMeans
@@ -493,11 +493,11 @@ class Ppo(A2CAgent):
         self.last_entropy_coef = float(self.entropy_coef)
         self.entropy_coef = torch.tensor(self.last_entropy_coef, device=self.torch_device)
         self.scheduled_entropy_coef = self.entropy_coef.clone()
-        self.lr = _learning_rate(self.optimizer, self.last_lr)
+        self.lr = optimizers.learning_rate(self.optimizer, self.last_lr)
         self.scheduled_lr = self.lr.clone()
         self.divergences = torch.zeros(len(self.dataset), device=self.torch_device)
         if self.has_central_value:
-            self.central_lr = _learning_rate(self.central_value_net.optimizer, self.central_value_net.lr)
+            self.central_lr = optimizers.learning_rate(self.central_value_net.optimizer, self.central_value_net.lr)
 
     def _own_normalizers(self) -> None:
         models = [self.model, self.central_value_net.model] if self.has_central_value else [self.model]
@@ -598,7 +598,7 @@ class Ppo(A2CAgent):
             **self.get_weights(),
             "epoch": self.epoch_num,
             "frame": self.frame,
-            "optimizer": _state_of(self.optimizer, lr=self.last_lr),
+            "optimizer": optimizers.state_of(self.optimizer, lr=self.last_lr),
             "last_mean_rewards": float(self.last_mean_rewards),
             "igx": ppo_state.progress(self),
         }
@@ -606,20 +606,17 @@ class Ppo(A2CAgent):
         if self.has_central_value:
             net = self.central_value_net
             state["assymetric_vf_nets"] = net.state_dict()
-            state["assymetric_vf_optimizer"] = _state_of(net.optimizer, lr=net.lr)
+            state["assymetric_vf_optimizer"] = optimizers.state_of(net.optimizer, lr=net.lr)
         return state
 
     def set_full_state_weights(self, weights: State, set_epoch: bool = True) -> None:  # noqa: FBT001, FBT002
         """Go on from `get_full_state_weights` of this agent or of rl_games'; the optimisers' settings stay ours."""
-        optimizers = [self.optimizer, *([self.central_value_net.optimizer] if self.has_central_value else [])]
-        ours = [_settings(group) for optimizer in optimizers for group in optimizer.param_groups]
-        super().set_full_state_weights({**weights, "scaler": {}}, set_epoch)
-        groups = [group for optimizer in optimizers for group in optimizer.param_groups]
-        self.set_learning_rate(float(groups[0]["lr"]))
+        trained = [self.optimizer, *([self.central_value_net.optimizer] if self.has_central_value else [])]
+        with optimizers.settings_kept(trained) as rates:
+            super().set_full_state_weights({**weights, "scaler": {}}, set_epoch)
+        self.set_learning_rate(rates[0])
         if self.has_central_value:
-            self.central_lr.fill_(float(groups[-1]["lr"]))
-        for group, settings in zip(groups, ours, strict=True):
-            group.update(settings)
+            self.central_lr.fill_(rates[-1])
         self._left_off = weights
         self._begin_recording()
 
@@ -644,28 +641,6 @@ def _in_place(theirs: Any) -> RunningMeanStd:
     ours = RunningMeanStd(theirs.running_mean.shape, epsilon=theirs.epsilon).to(theirs.running_mean.device)
     ours.load_state_dict(theirs.state_dict())
     return ours
-
-
-def _learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> Tensor:
-    """Give an optimiser its learning rate as a tensor: on the CPU as precise as a number, on CUDA to be recorded."""
-    device = optimizer.param_groups[0]["params"][0].device
-    is_cuda = device.type == "cuda"
-    tensor = torch.tensor(lr, dtype=torch.float32 if is_cuda else torch.float64, device=device)
-    for group in optimizer.param_groups:
-        group.update(lr=tensor, capturable=is_cuda)
-    return tensor
-
-
-def _settings(group: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in group.items() if name != "params"}
-
-
-def _state_of(optimizer: torch.optim.Optimizer, *, lr: float) -> State:
-    """An optimiser's state, with the number in place of the tensor that is its learning rate."""
-    state = optimizer.state_dict()
-    for group in state["param_groups"]:
-        group["lr"] = lr
-    return state
 
 
 def _as_list(values: Tensor | Sequence[Tensor]) -> Sequence[Tensor]:
