@@ -288,7 +288,7 @@ def _measurement(
         iterations=int(option.iterations),
         ls_iterations=int(option.ls_iterations),
         cone=_short(mujoco.mjtCone(option.cone).name, "mjCONE_"),
-        compiled=config.sim.compile,
+        compiled=bool(config.sim.compile),
         torch_threads=torch.get_num_threads(),
         versions=_versions(),
     )

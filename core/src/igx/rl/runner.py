@@ -10,6 +10,7 @@ from igx.env import VecEnv, make_env
 from igx.errors import IgxError, RunError, TaskError
 from igx.plugins import Plugins
 from igx.rl import checkpoints
+from igx.rl.compiling import with_compilation_decided
 from igx.rl.policy import make_agent
 from igx.rl.rl_games import create_algo
 from igx.rl.run_folder import RunFolder
@@ -55,12 +56,12 @@ def train(composed: Composed, *, plugins: Plugins, display: Display, make_env: E
         IgxError: something asked for can't be had; nothing is left behind.
         RunFailure: the disk is full, or the policy diverged; the checkpoints written before are there.
     """
-    config = composed.config
+    config = with_compilation_decided(composed.config)
     agent = make_agent(config, plugins)
     trackers = [JsonLines, *(_tracker_class(name, plugins) for name in config.run.track)]
     start = config.run.checkpoint
     state = checkpoints.load(start, device=config.sim.device) if start is not None else None
-    folder = RunFolder.create(config)
+    folder = RunFolder.create(composed.config)
     run = Run(folder.path, config)
     with _shown(display, run):
         with _discarded_if_this_fails(folder):

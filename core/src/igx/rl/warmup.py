@@ -49,4 +49,4 @@ def caches(config: RunConfig) -> dict[str, str]:
 
 
 def _by_torch(config: RunConfig) -> bool:
-    return config.sim.compile or bool(getattr(config.agent, "compile", False))
+    return bool(config.sim.compile or getattr(config.agent, "compile", False))
