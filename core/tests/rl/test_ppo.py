@@ -203,3 +203,11 @@ def test_compiled_training_is_the_same_training(tmp_path: Path) -> None:
     compiled = train(tmp_path / "compiled", run={"max_epochs": 3}, ppo={"compile": True})
     for name, value in weights(eager).items():
         torch.testing.assert_close(weights(compiled)[name], value, rtol=1e-4, atol=1e-6)
+
+
+def test_mixed_precision_computes_the_update_in_bfloat16(tmp_path: Path) -> None:
+    exact = train(tmp_path / "exact", run={"max_epochs": 2})
+    mixed = train(tmp_path / "mixed", run={"max_epochs": 2}, ppo={"mixed_precision": True})
+    apart = [(weights(mixed)[name] - value).abs().max() for name, value in weights(exact).items()]
+    assert 0.0 < max(apart) < 0.05
+    assert all(value.dtype != torch.bfloat16 for value in weights(mixed).values())

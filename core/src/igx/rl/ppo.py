@@ -50,6 +50,7 @@ class Ppo(A2CAgent):
         super().__init__(base_name, params)
         self.torch_device = torch.device(self.ppo_device)
         self.records: bool = self.config.get("capture", True) and self.torch_device.type == "cuda"
+        self.in_bfloat16: bool = self.config.get("bfloat16", False)
         self.updates_once: bool = self.config.get("normalizer_updates") == "once"
         self.bootstraps_terminal: bool = self.config.get("bootstrap") == "terminal"
         self.min_lr: float = self.config.get("min_lr", 1e-6)
@@ -329,7 +330,7 @@ class Ppo(A2CAgent):
 
     def calc_gradients(self, input_dict: dict[str, Any]) -> None:
         """One gradient step; its losses, divergence, means and deviations are in `train_result`."""
-        with torch.amp.autocast("cuda", enabled=self.mixed_precision, dtype=torch.bfloat16):
+        with torch.amp.autocast(self.torch_device.type, enabled=self.in_bfloat16, dtype=torch.bfloat16):
             loss, (actor, critic, entropy, bounds), mu, sigma = self._losses(input_dict)
             loss, self.aux_loss_dict = self._with_auxiliary(loss)
         for parameter in self.model.parameters():

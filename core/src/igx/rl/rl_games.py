@@ -176,6 +176,7 @@ def params(config: RunConfig, env: VecEnv, *, algo: str) -> Params:
             **_rollout(ppo, recurrent=_is_recurrent(config)),
             **_losses(ppo, env.device),
             "capture": ppo.capture,
+            "bfloat16": ppo.mixed_precision,  # on the CPU, too, where rl_games knows no mixed precision
             "compile": bool(config.sim.compile) if ppo.compile is None else ppo.compile,
             **_schedule(ppo),
             **_central_value(ppo.central_value, num_envs=env.num_envs, horizon=ppo.horizon),
