@@ -49,6 +49,29 @@ def at(*positions: float) -> dict[str, Any]:
     return {"joint_pos": [[pos, 0.0] for pos in positions]}
 
 
+class Learned(Cart):
+    """What it sees and is paid comes from a network, as a learned dynamics model or discriminator would be used."""
+
+    def setup(self) -> None:
+        self.net = torch.nn.Linear(2, 1)
+
+    @remembered
+    def guess(self) -> Tensor:
+        return self.net(self.robot.joint_pos)
+
+    seen = observation(lambda task: task.guess())
+    paid = reward(lambda task: task.guess()[:, 0])
+
+
+def test_terms_may_use_a_network_of_the_task_s_own_without_being_learned_through() -> None:
+    placed = static(Learned, num_envs=2, **at(1.0, -1.0))
+    step = placed.step()
+    expected = placed.task.net(placed.task.robot.joint_pos).detach()
+    assert torch.allclose(step.obs["policy"][:, 1:], expected)
+    assert torch.allclose(step.reward, expected[:, 0])
+    assert not step.obs["policy"].requires_grad
+
+
 # Rewards.
 
 

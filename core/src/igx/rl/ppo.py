@@ -72,7 +72,6 @@ class Ppo(A2CAgent):
         self._own_schedules()
         if self.config.get("compile"):
             self._compile()
-        self._begin_recording()
 
     # The epoch.
 
@@ -81,8 +80,12 @@ class Ppo(A2CAgent):
         self.init_tensors()
         self._begin()
         while not self._is_finished():
-            self.play()
-            self._report()
+            try:
+                self.play()
+            except Exception:
+                self._report()
+                raise
+            self._report()  # of the epoch before, while the device plays
             self.update_epoch()
             self.update()
             self.frame += self.curr_frames
@@ -131,6 +134,7 @@ class Ppo(A2CAgent):
         self.step = torch.zeros(1, dtype=torch.long, device=device)
         """Step of the rollout, on the device."""
         super().init_tensors()
+        self._begin_recording()
 
     def init_current_rewards(self, batch_size: int, current_rewards_shape: tuple[int, ...]) -> None:
         """Begin all episodes anew."""
@@ -514,7 +518,8 @@ class Ppo(A2CAgent):
     def _may_report_later(self) -> bool:
         """Whether to wait with the report until the device has its next rollout to do.
 
-        Not where a whole checkpoint is due, which holds the environments as they are at the end of an epoch.
+        Not where a whole checkpoint is due, which holds the environments as they are at the end of an epoch. A run
+        that ends in a report (a signal, `run.score_to_win`) saves them as they are after that next rollout.
         """
         return self.records and not (self.save_every and self.epoch_num % self.save_every == 0)
 

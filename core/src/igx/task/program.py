@@ -54,6 +54,7 @@ class Program:
         unstable: environments that the guard ended in this step, bool `[num_envs]`.
     """
 
+    @torch.no_grad()  # a task may have networks of its own; what they give is not learned through
     def __init__(self, task: Task, simulator: Simulator) -> None:
         self.task, self.simulator = task, simulator
         self._rewards, self._terminations = self._terms("reward"), self._terms("termination")
@@ -199,6 +200,7 @@ class Program:
         self._run_begin = torch.compile(self._begin_episodes, fullgraph=True, dynamic=False)
         self._run_observe = torch.compile(self.observe, fullgraph=True, dynamic=False)
 
+    @torch.no_grad()
     def step(self) -> None:
         """One environment step from `action`; every result is in the program's buffers."""
         for pool in self.task.pools:
@@ -218,6 +220,7 @@ class Program:
             result.zero_()
         self.restart(self._everywhere)
 
+    @torch.no_grad()
     def restart(self, mask: Tensor) -> None:
         """Start a new episode in the environments of `mask`, bool `[num_envs]`; the others go on."""
         shown = [*self.observations.values(), *(o.history for o in self._observations if o.history is not None)]
@@ -293,6 +296,7 @@ class Program:
         for term in self._resets.values():
             term()
 
+    @torch.no_grad()
     def observe(self, restarted: Tensor) -> None:
         """Show the state of now, and remember it for the next step.
 
@@ -365,6 +369,7 @@ class Program:
             "generator": self.task.generator.get_state(),
         }
 
+    @torch.no_grad()
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore `state_dict()`, in place.
 
