@@ -44,12 +44,12 @@ class VecEnv:
         self._episodes: Readout | None = None
         self._overflows: Readout | None = None
         self._restart = program.reset
-        self._run = _in_full_precision(self._step)
+        self._run = step = _in_full_precision(self._step)
         if task.device.type == "cpu" and task.num_envs < _WORTH_SHARING:
-            self._run = _on_one_thread(self._step)
+            self._run = _on_one_thread(step)
         elif use_graph and task.device.type == "cuda" and task.capture:
             self._run = Recorded(
-                _in_full_precision(self._step),
+                step,
                 what=f"The step of {type(task).__name__}",
                 device=task.device,
                 simulator=simulator,

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from importlib import metadata
 from itertools import groupby
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from igx.errors import SimulatorError
 from igx.plugins import Plugins
 from igx.rl.metrics import Metrics
 from igx.rl.policy import make_agent
+from igx.rl.run_folder import installed_version
 from igx.rl.trial import train_on_trial
 from igx.rl.usage import PeakMemory, Utilisation
 from igx.sim.engine_log import engine_log_off
@@ -308,11 +308,5 @@ def _device_name(device: torch.device) -> str:
 
 
 def _versions() -> dict[str, str | None]:
-    return {**{name: _version(package) for name, package in _PACKAGES.items()}, "python": platform.python_version()}
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return None
+    packages = {name: installed_version(package) for name, package in _PACKAGES.items()}
+    return {**packages, "python": platform.python_version()}

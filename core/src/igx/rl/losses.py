@@ -11,25 +11,23 @@ class LossMeans:
 
     Args:
         device: where the numbers are.
+
+    Attributes:
+        names: of what was counted in.
     """
 
     def __init__(self, device: torch.device) -> None:
-        self._names: tuple[str, ...] = ()
+        self.names: tuple[str, ...] = ()
         self._sums = torch.zeros(1, dtype=torch.float64, device=device)
 
     @torch.no_grad()
     def add(self, numbers: Mapping[str, Tensor]) -> None:
         """Count one gradient step in; each number is a tensor without dimensions."""
         row = torch.stack([*numbers.values(), torch.ones_like(next(iter(numbers.values())))])
-        if not self._names:
-            self._names = tuple(numbers)
+        if not self.names:
+            self.names = tuple(numbers)
             self._sums = torch.zeros_like(row, dtype=torch.float64)
         self._sums += row
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of what was counted in."""
-        return self._names
 
     def drain(self) -> Tensor:
         """Means since the last time, of float64, in the order of `names`."""

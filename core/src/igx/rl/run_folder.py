@@ -112,14 +112,15 @@ def _environment(config: RunConfig) -> dict[str, Any]:
         "command": sys.argv,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: version for name in _PACKAGES if (version := _version(name))},
+        "packages": {name: version for name in _PACKAGES if (version := installed_version(name))},
         "cpu_cores": os.cpu_count(),
         "gpu": _gpu(torch.device(config.sim.device)),
         "git": _git(Path.cwd()),
     }
 
 
-def _version(distribution: str) -> str | None:
+def installed_version(distribution: str) -> str | None:
+    """Version of an installed distribution; None where it isn't."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:

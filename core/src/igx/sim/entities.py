@@ -311,17 +311,8 @@ class ArticulationState:
         """Write the pose and velocity of a free root in the environments that are being reset."""
         if not self.has_free_root:
             raise TaskError(f"The root of {self._declared.name!r} is fixed to the world; it can't be set.")
-        if pos is not None:
-            self._write(self.root_pos, pos)
-        if quat is not None:
-            self._write(self.root_quat, quat)
-        if lin_vel_w is not None:
-            self._write(self.root_lin_vel_w, lin_vel_w)
-        if ang_vel_b is not None:
-            self._write(self.root_ang_vel_b, ang_vel_b)
-
-    def _write(self, current: Tensor, value: Tensor) -> None:
-        _write(current, value, where=self.resetting)
+        pose = ((self.root_pos, pos), (self.root_quat, quat))
+        _write_given(*pose, (self.root_lin_vel_w, lin_vel_w), (self.root_ang_vel_b, ang_vel_b), where=self.resetting)
 
 
 class RigidBody(Declared["RigidBodyState"]):
@@ -405,17 +396,8 @@ class RigidBodyState:
         ang_vel_b: Tensor | None = None,
     ) -> None:
         """Write the state of the environments that are being reset."""
-        if pos is not None:
-            self._write(self.pos, pos)
-        if quat is not None:
-            self._write(self.quat, quat)
-        if lin_vel_w is not None:
-            self._write(self.lin_vel_w, lin_vel_w)
-        if ang_vel_b is not None:
-            self._write(self.ang_vel_b, ang_vel_b)
-
-    def _write(self, current: Tensor, value: Tensor) -> None:
-        _write(current, value, where=self.resetting)
+        pose = ((self.pos, pos), (self.quat, quat))
+        _write_given(*pose, (self.lin_vel_w, lin_vel_w), (self.ang_vel_b, ang_vel_b), where=self.resetting)
 
 
 class Static(Declared["StaticState"]):
@@ -482,6 +464,13 @@ class GroundPlane(Declared[None]):
 
     def bind(self, simulator: Simulator) -> None:
         return None
+
+
+def _write_given(*pairs: tuple[Tensor, Tensor | None], where: Tensor) -> None:
+    """Write each value that is given over the current one beside it, as `_write` does."""
+    for current, value in pairs:
+        if value is not None:
+            _write(current, value, where=where)
 
 
 def _write(
