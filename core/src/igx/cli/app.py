@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from igx.cli import render
-from igx.errors import IgxError, PluginLoadError
+from igx.errors import IgxError, PluginError, PluginLoadError
 from igx.plugins import load_plugins
 from igx.plugins.discovery import CORE
 
@@ -113,7 +113,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _explain(error: IgxError) -> None:
-    if os.environ.get("IGX_STRICT_PLUGINS") == "1" and error.__cause__ is not None:
+    if os.environ.get("IGX_STRICT_PLUGINS") == "1" and isinstance(error, PluginError) and error.__cause__ is not None:
         traceback.print_exception(error)
     render.message("error", str(error))
 
