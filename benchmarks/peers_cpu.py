@@ -160,8 +160,8 @@ class GymnasiumAnt(Task):
         """Start near the default pose, also beyond the joints' limits, and moving."""
         noise = self.config.reset_noise
         qpos, qvel = self.simulator.field("qpos"), self.simulator.field("qvel")
-        self.write_reset(qpos, self.start_qpos + self.uniform(-noise, noise, qpos.shape[1]))
-        self.write_reset(qvel, self.normal(0.0, noise, qvel.shape[1]))
+        self.write(qpos, self.start_qpos + self.uniform(-noise, noise, qpos.shape[1]))
+        self.write(qvel, self.normal(0.0, noise, qvel.shape[1]))
 
 
 class _Config(NamedTuple):

@@ -43,7 +43,7 @@ class Pole(Task):
     @on_reset
     def scatter(self) -> None:
         self.robot.set_joints(pos=self.uniform(-0.1, 0.1, 2))
-        self.write_reset(self.drift, self.uniform(-0.1, 0.1, 2))
+        self.write(self.drift, self.uniform(-0.1, 0.1, 2))
 
 
 class ReadsOnTheHost(Pole):
@@ -55,13 +55,13 @@ class ReadsOnTheHost(Pole):
 class IndexesWithAMask(Pole):
     @on_reset
     def scatter(self) -> None:
-        self.drift[self.resetting] = 0.1
+        self.drift[self.mask] = 0.1
 
 
 class CallsNonzero(Pole):
     @termination
     def fallen(self) -> Tensor:
-        fallen = torch.zeros_like(self.resetting)
+        fallen = torch.zeros_like(self.mask)
         fallen.index_fill_(0, (self.robot.joint_pos[:, 1].abs() > 0.5).nonzero().flatten(), value=True)
         return fallen
 
@@ -171,7 +171,7 @@ def test_a_sound_task_keeps_every_rule(task: type[Task]) -> None:
     ("task", "rule", "where"),
     [
         (ReadsOnTheHost, "no host decision in a step", "test_check.py:52 in still: `return self.robot.joint_vel"),
-        (IndexesWithAMask, "no host decision in a step", "in scatter: `self.drift[self.resetting] = 0.1`"),
+        (IndexesWithAMask, "no host decision in a step", "in scatter: `self.drift[self.mask] = 0.1`"),
         (CallsNonzero, "no host decision in a step", "in fallen: `fallen.index_fill_"),
         (CopiesToTheHost, "no host decision in a step", "(.numpy())"),
         (

@@ -137,7 +137,7 @@ def test_writing_joints_moves_them_within_their_limits() -> None:
 def test_writing_reaches_only_the_environments_that_are_reset() -> None:
     world = ant()
     robot = world["robot"]
-    robot.resetting = MASK
+    robot.mask = MASK
     before = {name: world.simulator.field(name).clone() for name in ("qpos", "qvel")}
     robot.set_joints(pos=robot.default_joint_pos + 0.1, vel=torch.ones(8))
     robot.set_root(
@@ -247,7 +247,7 @@ def test_a_shape_falls_and_rests_on_the_ground(shape: str, size: tuple[float, ..
 
 def test_a_body_is_written_where_it_is_reset() -> None:
     body = alive(body=RigidBody(shape="sphere", size=(0.1,)))["body"]
-    body.resetting = MASK
+    body.mask = MASK
     body.set_state(
         pos=ROW.expand(4, 3),
         quat=torch.tensor([0.0, 0.0, 1.0, 0.0]),

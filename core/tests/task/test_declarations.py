@@ -473,7 +473,7 @@ def test_reset_terms_declare_the_model_fields_that_they_write(writes: Any) -> No
         @on_reset(writes=writes)
         def weigh(self) -> None:
             mass = self.simulator.model_field("body_mass")
-            self.write_reset(mass, mass * 2.0)
+            self.write(mass, mass * 2.0)
 
     assert Heavy.varied_fields(Heavy.settings()()) == ("body_mass",)
     assert static(Heavy).env.simulator.varied == ("body_mass",)

@@ -198,7 +198,7 @@ def test_a_task_sees_what_terminates_in_its_rewards_and_which_environments_resta
 
         @on_reset
         def watch(self) -> None:
-            self.seen.copy_(self.resetting)
+            self.seen.copy_(self.mask)
 
     placed = static(Watching, num_envs=2, **at(0.0, 3.0))
     assert placed.step().reward.tolist() == [0.0, 1.0]
@@ -290,8 +290,8 @@ def test_a_built_task_stands_at_the_beginning_of_an_episode() -> None:
 
         @on_reset
         def count(self) -> None:
-            self.level += self.resetting
-            self.resets += self.resetting
+            self.level += self.mask
+            self.resets += self.mask
 
     task = static(Counting, num_envs=2).task  # which resets once more
     assert task.episode_step.tolist() == [0, 0]
@@ -344,7 +344,7 @@ def test_resets_may_look_at_what_is_remembered() -> None:
 
         @on_reset
         def learn(self) -> None:
-            self.write_reset(self.reached, self.place.previous)
+            self.write(self.reached, self.place.previous)
 
     placed = static(Curriculum, **at(0.5))
     placed.step()
@@ -701,7 +701,7 @@ class Stateful(Random):
 
     @on_reset
     def count(self) -> None:
-        self.trips += self.resetting
+        self.trips += self.mask
 
 
 def run(env: VecEnv, actions: Tensor) -> list[dict[str, Tensor]]:

@@ -150,14 +150,14 @@ def _resets_masked_rows_only(env: VecEnv) -> CheckResult:
         rows = {name: value[~mask] for name, value in _row_state(env).items()}
         return ", ".join(_differences(rows, {name: value[~mask] for name, value in before.items()}))
 
-    env.task.resetting.copy_(mask)
+    env.task.mask.copy_(mask)
     for name in env.task.chosen["reset"]:  # each by itself, before the CPU's engine drops what it wrote to other rows
         env.task.term("reset", name)()
         if also := touched():
-            return _broken(rule, f"{name} also changed {also}; use set_joints, write_reset, …")
+            return _broken(rule, f"{name} also changed {also}; use set_joints, write, …")
     env.program.restart(mask)
     if also := touched():
-        return _broken(rule, f"it also changed {also}; use set_joints, write_reset, …")
+        return _broken(rule, f"it also changed {also}; use set_joints, write, …")
     return _kept(rule)
 
 

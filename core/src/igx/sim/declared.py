@@ -54,9 +54,15 @@ def resolve_settings(value: Any, config: Any) -> Any:
 
 
 class Declared(ABC, Generic[LiveT]):
-    """Something a task class declares and an instance has live; knows its name and takes settings from the config."""
+    """Something a task class declares and an instance has live; knows its name and takes settings from the config.
+
+    A live counterpart that has a `mask`, bool `[num_envs]`, is told there which environments it may write; one that has
+    `buffers`, tensors by name, has them saved and restored with the simulation.
+    """
 
     name: str = ""
+    writes: Sequence[str] = ()
+    """`MjModel` fields that the live counterpart writes by environment."""
     rank: ClassVar[int] = 0
     """Lower ranks are put into the scene first: bodies before what drives or senses them."""
 

@@ -114,7 +114,7 @@ class ArticulationState:
         self._bind_limits(moving)
         self._bind_default(declared.default_joint_pos)
         self._bind_wrench()
-        self.resetting = torch.ones(simulator.num_envs, dtype=torch.bool, device=simulator.device)
+        self.mask = torch.ones(simulator.num_envs, dtype=torch.bool, device=simulator.device)
 
     def _require_scalar(self, joints: Sequence[int]) -> None:
         model = self._sim.model
@@ -296,9 +296,9 @@ class ArticulationState:
         """
         if pos is not None:
             limits = (self.joint_lower, self.joint_upper)
-            _write(self.joint_pos, pos, where=self.resetting, columns="num_joints", limits=limits)
+            _write(self.joint_pos, pos, where=self.mask, columns="num_joints", limits=limits)
         if vel is not None:
-            _write(self.joint_vel, vel, where=self.resetting, columns="num_joints")
+            _write(self.joint_vel, vel, where=self.mask, columns="num_joints")
 
     def set_root(
         self,
@@ -312,7 +312,7 @@ class ArticulationState:
         if not self.has_free_root:
             raise TaskError(f"The root of {self._declared.name!r} is fixed to the world; it can't be set.")
         pose = ((self.root_pos, pos), (self.root_quat, quat))
-        _write_given(*pose, (self.root_lin_vel_w, lin_vel_w), (self.root_ang_vel_b, ang_vel_b), where=self.resetting)
+        _write_given(*pose, (self.root_lin_vel_w, lin_vel_w), (self.root_ang_vel_b, ang_vel_b), where=self.mask)
 
 
 class RigidBody(Declared["RigidBodyState"]):
@@ -365,7 +365,7 @@ class RigidBodyState:
             raise ModelError(f"The body of {name!r} doesn't move freely: its model file gives it another joint.")
         self._sim, self.name = simulator, name
         self._qpos, self._qvel = int(model.jnt_qposadr[joint]), int(model.jnt_dofadr[joint])
-        self.resetting = torch.ones(simulator.num_envs, dtype=torch.bool, device=simulator.device)
+        self.mask = torch.ones(simulator.num_envs, dtype=torch.bool, device=simulator.device)
 
     @property
     def pos(self) -> Tensor:
@@ -397,7 +397,7 @@ class RigidBodyState:
     ) -> None:
         """Write the state of the environments that are being reset."""
         pose = ((self.pos, pos), (self.quat, quat))
-        _write_given(*pose, (self.lin_vel_w, lin_vel_w), (self.ang_vel_b, ang_vel_b), where=self.resetting)
+        _write_given(*pose, (self.lin_vel_w, lin_vel_w), (self.ang_vel_b, ang_vel_b), where=self.mask)
 
 
 class Static(Declared["StaticState"]):

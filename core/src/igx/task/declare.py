@@ -234,7 +234,7 @@ def metric(function: TermFunction | None = None, /, **params: Any) -> Any:
 
 
 def on_reset(function: TermFunction | None = None, /, *, writes: Any = (), enabled: Any = True, **params: Any) -> Any:
-    """Declare something to be done when episodes start; runs for all environments, must change only `task.resetting`.
+    """Declare something to be done when episodes start; runs for all environments, must change only `task.mask`.
 
     Args:
         function: the term; its return value is ignored.

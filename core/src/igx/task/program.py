@@ -64,10 +64,10 @@ class Program:
             self._terms("reset"),
         )
         self.weights = task.tensor([options["weight"] for _, options, _ in task.chosen["reward"].values()])
-        self._everywhere = torch.ones_like(task.resetting)
+        self._everywhere = torch.ones_like(task.mask)
         self.action = torch.zeros_like(task.action)
         self.reward, self.weighted_terms = task.zeros(), task.zeros(len(self._rewards))
-        self.terminated, self.done = task.terminated, task.resetting
+        self.terminated, self.done = task.terminated, torch.zeros_like(task.mask)
         self.truncated, self.unstable = torch.zeros_like(self.done), torch.zeros_like(self.done)
         self._run_judge, self._run_begin, self._run_observe = self._judge, self._begin_episodes, self.observe
         buffers_of_setup = {name: buffer.clone() for name, buffer in task.buffers.items()}
@@ -289,6 +289,7 @@ class Program:
 
     def _begin_episodes(self, mask: Tensor) -> None:
         task = self.task
+        task.mask.copy_(mask)
         task.episode_step.masked_fill_(mask, 0)
         for action in (task.action, task.previous_action):
             action.masked_fill_(mask[:, None], 0.0)

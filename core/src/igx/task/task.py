@@ -36,7 +36,8 @@ class Task:
         previous_action: the one before.
         episode_step: steps since the episode began, shape `[num_envs]`.
         terminated: whether the episode ends in this step other than by time, bool `[num_envs]`.
-        resetting: the environments whose episode starts anew, bool `[num_envs]`.
+        mask: the environments that the running term is to change, bool `[num_envs]`; in a reset those whose episode
+            starts anew.
     """
 
     config: Any  # a subclass says which: `config: AntConfig`; without it, `TaskConfig`
@@ -48,7 +49,7 @@ class Task:
     previous_action: Tensor
     episode_step: Tensor
     terminated: Tensor
-    resetting: Tensor
+    mask: Tensor
     ground: ClassVar[Declared[Any] | None] = GroundPlane()
     capture: ClassVar[bool] = True
     """Whether the step may be captured as a CUDA graph; a task that can't says why in `capture_reason`."""
@@ -86,9 +87,11 @@ class Task:
 
     @classmethod
     def varied_fields(cls, config: TaskConfig) -> tuple[str, ...]:
-        """`MjModel` fields that the enabled reset terms write."""
+        """`MjModel` fields that the enabled reset terms write, or what stands in the scene."""
         resets = switched_on(configured_terms(cls, config))["reset"]
-        return tuple(dict.fromkeys(field for _, options, _ in resets.values() for field in options["writes"]))
+        by_terms = [field for _, options, _ in resets.values() for field in options["writes"]]
+        by_parts = [field for part in cls.scene(config) for field in part.writes]
+        return tuple(dict.fromkeys([*by_terms, *by_parts]))
 
     def __init__(
         self, config: TaskConfig, *, scene: Sequence[Declared[Any]], simulator: Simulator, generator: torch.Generator
@@ -109,13 +112,15 @@ class Task:
         self.previous_action = self.zeros(num_actions)
         self.episode_step = self.zeros(dtype=torch.long)
         self.terminated = self.zeros(dtype=torch.bool)
-        self.resetting = self.zeros(dtype=torch.bool)
+        self.mask = self.zeros(dtype=torch.bool)
         self.buffers: dict[str, Tensor] = {}
         self._uniform = self._pool(lambda numbers: numbers.uniform_(generator=generator))
         self._normal = self._pool(lambda numbers: numbers.normal_(generator=generator))
         for entity in self._live.values():
-            if hasattr(entity, "resetting"):
-                entity.resetting = self.resetting
+            if hasattr(entity, "mask"):
+                entity.mask = self.mask
+        for name, part in self._live.items():
+            self.buffers |= {f"{name}/{own}": buffer for own, buffer in getattr(part, "buffers", {}).items()}
         self.setup()
 
     # For subclasses to write.
@@ -155,9 +160,9 @@ class Task:
         """Gaussian random numbers, shape `[num_envs, width]`."""
         return mean + std * self._normal.take(width)
 
-    def write_reset(self, buffer: Tensor, value: Any) -> None:
-        """Write `value` into the rows of `buffer` whose episode starts anew."""
-        mask = self.resetting.view(-1, *(1 for _ in buffer.shape[1:]))
+    def write(self, buffer: Tensor, value: Any) -> None:
+        """Write `value` into the rows of `buffer` that the running term is to change: those of `mask`."""
+        mask = self.mask.view(-1, *(1 for _ in buffer.shape[1:]))
         buffer.copy_(torch.where(mask, value, buffer))
 
     # For the machinery.

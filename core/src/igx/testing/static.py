@@ -55,7 +55,7 @@ class StaticTask(Generic[TaskT]):
     def __init__(self, task_class: type[TaskT], config: "_Config") -> None:
         self.env = build(task_class, config, simulator_class=StaticSimulator)
         self.task = cast("TaskT", self.env.task)
-        self._everywhere = torch.ones_like(self.task.resetting)
+        self._everywhere = torch.ones_like(self.task.mask)
 
     @property
     def obs(self) -> dict[str, Tensor]:
@@ -71,14 +71,14 @@ class StaticTask(Generic[TaskT]):
         Raises:
             TaskError: if there is no such quantity, or it can't have that value.
         """
-        everywhere, resetting = self._everywhere, self.task.resetting.clone()
-        self.task.resetting.copy_(everywhere)
+        everywhere, before = self._everywhere, self.task.mask.clone()
+        self.task.mask.copy_(everywhere)
         for name, value in state.items():
             if isinstance(value, Mapping):
                 self._place(name, value)
             else:
                 self._place(self._only_articulation(name), {name: value})
-        self.task.resetting.copy_(resetting)
+        self.task.mask.copy_(before)
         self.env.simulator.commit(everywhere)
         self.env.simulator.derive(Stage.VELOCITY)
         self.task.forget()
