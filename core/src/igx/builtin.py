@@ -15,7 +15,8 @@ from igx.plugins import (
 
 IGX_API = 1
 
-_TERMS = {
+_EVENTS = ("start", "reset", "interval")
+_TERMS: dict[str | tuple[str, ...], dict[str, str]] = {
     "reward": {
         "alive": "1 in every step.",
         "action_l2": "Sum of squared actions.",
@@ -38,6 +39,20 @@ _TERMS = {
     },
     "termination": {
         "root_below": "The root is lower than a given height.",
+    },
+    "command": {
+        "velocity_command": "Velocities to move at, and a turn.",
+    },
+    _EVENTS: {
+        "friction": "Draw the friction between a robot and the ground.",
+        "mass": "Multiply mass and inertia of bodies.",
+        "center_of_mass": "Move the centre of mass of bodies.",
+        "joint_damping": "Multiply the viscous damping of joints.",
+        "joint_friction": "Multiply the dry friction of joints.",
+        "joint_armature": "Multiply the rotor inertia of joints.",
+        "gains": "Multiply stiffness and damping of a position or velocity control.",
+        "gravity": "Add to gravity.",
+        "push": "Shove a free root.",
     },
 }
 """Kind → name → summary of the terms in `igx.terms`, where each is a function of that name."""

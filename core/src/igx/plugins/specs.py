@@ -16,7 +16,7 @@ from igx.plugins.isolation import Failure, attempt
 API_VERSION = 1
 """The version of the plugin interface; a plugin's module says `IGX_API = 1` if it was written for this one."""
 
-TERM_KINDS = ("reward", "observation", "termination", "reset")
+TERM_KINDS = ("reward", "observation", "termination", "command", "start", "reset", "interval", "curriculum")
 DEVICES = ("cpu", "cuda")
 RESERVED_SECTIONS = ("task", "sim", "network", "run")
 
@@ -97,7 +97,7 @@ class TermSpec(Spec):
     """A term that any task may use; the target is a function of the task giving one row per environment.
 
     Attributes:
-        kind: what it may serve as: "reward", "observation", "termination" or "reset", or a tuple of these.
+        kind: what it may serve as, one of `TERM_KINDS` or a tuple of these, e.g. ("start", "reset", "interval").
     """
 
     noun: ClassVar[str] = "term"

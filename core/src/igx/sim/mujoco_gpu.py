@@ -208,9 +208,9 @@ class MujocoGpu(Simulator):
             )
         return linear, angular
 
-    def commit_model(self, mask: Tensor | None = None) -> None:
+    def commit_model(self, mask: Tensor | None = None, fields: Sequence[str] | None = None) -> None:
         del mask  # the task wrote into the engine's own arrays
-        if not SET_CONST_INPUTS.isdisjoint(self.varied):
+        if not SET_CONST_INPUTS.isdisjoint(self.varied if fields is None else fields):
             with self.launching():
                 mjw.set_const(self._model, self._data)
         self._is_prepared = False

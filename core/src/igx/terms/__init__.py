@@ -5,7 +5,19 @@ that look at a robot take its attribute's name, `robot` by default.
 """
 
 from igx.terms.actions import action_l2, action_power, action_rate_l2, last_action
+from igx.terms.commands import velocity_command
 from igx.terms.joints import joint_pos, joint_pos_scaled, joint_vel, joints_at_limit
+from igx.terms.randomize import (
+    center_of_mass,
+    friction,
+    gains,
+    gravity,
+    joint_armature,
+    joint_damping,
+    joint_friction,
+    mass,
+    push,
+)
 from igx.terms.root import (
     projected_gravity,
     root_ang_vel_b,
@@ -23,17 +35,27 @@ __all__ = [
     "action_power",
     "action_rate_l2",
     "alive",
+    "center_of_mass",
+    "friction",
+    "gains",
+    "gravity",
+    "joint_armature",
+    "joint_damping",
+    "joint_friction",
     "joint_pos",
     "joint_pos_scaled",
     "joint_vel",
     "joints_at_limit",
     "last_action",
+    "mass",
     "projected_gravity",
+    "push",
     "root_ang_vel_b",
     "root_below",
     "root_height",
     "root_lin_vel_b",
     "root_quat",
     "root_yaw_roll",
+    "velocity_command",
     "wrench",
 ]
