@@ -28,6 +28,7 @@ def test_a_task_has_its_presets_and_agent_by_default() -> None:
         ({"target": None}, "target must read"),
         ({"summary": " "}, "the summary must be one line of text, not ' '"),
         ({"summary": "two\nlines"}, "the summary must be one line"),
+        ({"preset": ("peg", "../peg")}, "preset must be the stem of a file name"),
         ({"preset": "../peg"}, "preset must be the stem of a file name, .* not '../peg'"),
         ({"agent": ""}, "agent must be the name of an agent"),
     ],
