@@ -296,6 +296,7 @@ class Program:
         task.forget()
         for term in self._resets.values():
             term()
+        task.begin_actuators()
 
     @torch.no_grad()
     def observe(self, restarted: Tensor) -> None:
