@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from igx import terms as terms
     from igx.env.make import make as make
     from igx.env.vec_env import VecEnv as VecEnv
+    from igx.sim.actuators import Actuator as Actuator
     from igx.sim.actuators import JointEffort as JointEffort
     from igx.sim.actuators import JointPosition as JointPosition
     from igx.sim.actuators import JointVelocity as JointVelocity
+    from igx.sim.actuators import Thrust as Thrust
     from igx.sim.declared import setting as setting
     from igx.sim.entities import Articulation as Articulation
     from igx.sim.entities import GroundPlane as GroundPlane
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
+    "Actuator": "igx.sim.actuators",
     "Articulation": "igx.sim.entities",
     "GroundPlane": "igx.sim.entities",
     "JointEffort": "igx.sim.actuators",
@@ -51,6 +54,7 @@ _HOMES = {
     "Static": "igx.sim.entities",
     "Task": "igx.task",
     "TaskConfig": "igx.task",
+    "Thrust": "igx.sim.actuators",
     "VecEnv": "igx.env.vec_env",
     "command": "igx.task",
     "curriculum": "igx.task",

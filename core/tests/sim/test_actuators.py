@@ -1,5 +1,6 @@
 """Actions become efforts, positions and velocities of joints."""
 
+import math
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,10 +9,22 @@ import pytest
 import torch
 from scenes import World, alive
 
-from igx import Articulation, JointEffort, JointPosition, JointVelocity, setting
+from igx import (
+    Articulation,
+    JointEffort,
+    JointPosition,
+    JointVelocity,
+    Task,
+    Thrust,
+    observation,
+    on_reset,
+    setting,
+    terms,
+)
 from igx.errors import TaskError
 from igx.sim.declared import Declared
 from igx.sim.simulator import Stage
+from igx.testing import static
 
 PENDULUM = """
 <mujoco model="pendulum">
@@ -46,6 +59,30 @@ PENDULUM = """
   </keyframe>
 </mujoco>
 """
+
+
+DRONE = """
+<mujoco model="drone">
+  <worldbody>
+    <body name="frame">
+      <freejoint/>
+      <geom size="0.1" mass="0.5"/>
+      <body name="left" pos="0 0.2 0">
+        <geom size="0.05" mass="0.25"/>
+      </body>
+      <body name="right" pos="0 -0.2 0">
+        <geom size="0.05" mass="0.25"/>
+      </body>
+    </body>
+  </worldbody>
+</mujoco>
+"""
+
+
+@pytest.fixture
+def drone(tmp_path: Path) -> Articulation:
+    (tmp_path / "drone.xml").write_text(DRONE)
+    return Articulation(str(tmp_path / "drone.xml"))
 
 
 @pytest.fixture
@@ -145,6 +182,75 @@ def test_targets_add_to_the_default_positions_unless_told_otherwise(pendulum: Ar
         torch.testing.assert_close(live.control[0], torch.tensor(expected))
 
 
+def moved(robot: Articulation, **options: Any) -> World:
+    """The pendulum's first two joints under targets that actions move, 0.1 s a step."""
+    hold = JointPosition(
+        robot, joints="swing|stretch", stiffness=500.0, damping=50.0, scale=(2.0, 1.0), integrated=True
+    )
+    return alive(robot=robot, hold=hold, settings={"physics_dt": 0.01, "decimation": 10}, **options)
+
+
+def test_an_integrated_target_moves_by_the_scale_times_the_action_each_second_within_the_joints_limits(
+    pendulum: Articulation,
+) -> None:
+    hold = moved(pendulum)["hold"]
+    action = torch.tensor([[1.0, 1.0], [-1.0, 0.5], [0.0, 0.0], [0.5, -1.0]])
+    limit = math.radians(170)
+    for step in range(1, 20):
+        hold.apply(action)
+        expected = action * torch.tensor([2.0, 1.0]) * 0.1 * step
+        expected = torch.stack([expected[:, 0].clamp(-limit, limit), expected[:, 1].clamp(0.0, 0.3)], dim=1)
+        torch.testing.assert_close(hold.control, expected)
+
+
+def test_an_integrated_target_of_a_joint_without_limits_goes_on(pendulum: Articulation) -> None:
+    hold = JointPosition(pendulum, joints="spin", stiffness=1.0, damping=1.0, integrated=True)
+    live = alive(robot=pendulum, hold=hold)["hold"]
+    for _ in range(1000):
+        live.apply(torch.ones(4, 1))
+    torch.testing.assert_close(live.control, torch.full((4, 1), 1000 / 60), rtol=1e-4, atol=0.0)
+
+
+def test_an_integrated_target_begins_where_the_joint_is_in_the_environments_that_begin(pendulum: Articulation) -> None:
+    world = moved(pendulum)
+    hold, mask = world["hold"], torch.tensor([True, False, False, True])
+    hold.apply(torch.full((4, 2), 0.5))
+    world["robot"].set_joints(pos=torch.tensor([0.3, 0.2, 0.1]))
+    hold.mask = mask
+    hold.begin()
+    assert hold.control.tolist() == [pytest.approx([0.3, 0.2] if row else [0.1, 0.05]) for row in mask]
+
+
+class Reaching(Task):
+    """An ant whose joints are held where actions move their targets; each episode begins in another pose."""
+
+    robot = Articulation("ant")
+    hold = JointPosition(robot, stiffness=5.0, damping=0.5, scale=1.0, integrated=True)
+    joint_pos = observation(terms.joint_pos)
+
+    @on_reset
+    def scatter(self) -> None:
+        """Start anywhere."""
+        self.robot.set_joints(pos=self.robot.default_joint_pos + self.uniform(-0.3, 0.3, 8))
+
+
+def test_in_a_task_targets_begin_at_the_written_positions_and_are_restored() -> None:
+    placed = static(Reaching, num_envs=5, settings={"episode_steps": 3})
+    hold, robot = placed.task.hold, placed.task.robot
+    assert torch.equal(hold.control, robot.joint_pos)
+    first = hold.control.clone()
+    placed.step([0.5] * 8)
+    torch.testing.assert_close(hold.control, (first + 0.5 / 60).clamp(robot.joint_lower, robot.joint_upper))
+    placed.step([0.5] * 8)
+    assert placed.step([0.5] * 8).truncated.all()
+    assert torch.equal(hold.control, robot.joint_pos)
+    assert not torch.equal(hold.control, first)
+    saved, begun = placed.env.state_dict(), hold.control.clone()
+    placed.step([1.0] * 8)
+    placed.env.load_state_dict(saved)
+    assert torch.equal(hold.control, begun)
+
+
 def test_stiff_gains_stay_stable_with_the_implicit_integrator(pendulum: Articulation) -> None:
     hold = JointPosition(pendulum, joints="swing|spin", stiffness=1e5, damping=2e3)
     world = alive(robot=pendulum, hold=hold, settings={"physics_dt": 1 / 60})
@@ -181,13 +287,88 @@ def test_a_velocity_controllers_effort_is_limited_too(pendulum: Articulation) ->
     torch.testing.assert_close(world["robot"].joint_effort[:, 2], torch.full((4,), 0.01))
 
 
+# Thrust.
+
+
+def test_a_thrust_pushes_along_the_bodys_own_axis_however_it_is_turned(drone: Articulation) -> None:
+    world = weightless(drone, thrust=Thrust(drone, bodies="left|right", scale=3.0))
+    roll = torch.tensor([0.0, 0.5, -1.0, math.pi])
+    quat = torch.stack([(roll / 2).cos(), (roll / 2).sin(), 0 * roll, 0 * roll], dim=1)
+    world["robot"].set_root(quat=quat)
+    world.settle()
+    world["thrust"].apply(torch.full((4, 2), 0.5))
+    world.simulator.step()
+    speed = 2 * 1.5 / 1.0 * world.simulator.step_dt  # two forces of 1.5 N on 1 kg
+    expected = speed * torch.stack([0 * roll, -roll.sin(), roll.cos()], dim=1)
+    torch.testing.assert_close(world["robot"].root_lin_vel_w, expected, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(world["thrust"].thrust, torch.full((4, 2), 1.5))
+    assert world["thrust"].action_names == ("left/z", "right/z")
+
+
+def test_unequal_thrusts_turn_the_robot(drone: Articulation) -> None:
+    world = weightless(drone, thrust=Thrust(drone, bodies="left|right"))
+    world["thrust"].apply(torch.tensor([1.0, -1.0]).expand(4, 2))
+    world.simulator.step()
+    about_x = world["robot"].root_ang_vel_b
+    assert (about_x[:, 0] > 0.1).all()  # up on the left, down on the right
+    assert about_x[:, 1:].abs().max() < 1e-9
+    assert world["robot"].root_lin_vel_w.abs().max() < 1e-9
+
+
+def test_a_swivelling_thrust_leans_by_a_share_of_itself(drone: Articulation) -> None:
+    world = weightless(drone, thrust=Thrust(drone, bodies="left", scale=4.0, swivel=0.2))
+    actions = torch.tensor([[0.1, -0.1, 1.0], [1.0, -1.0, 0.5], [0.2, 0.1, -1.0], [1.0, 1.0, 0.0]])
+    world["thrust"].apply(actions)
+    assert world["thrust"].action_names == ("left/x", "left/y", "left/z")
+    expected = [[0.4, -0.4, 4.0], [0.4, -0.4, 2.0], [-0.8, -0.4, -4.0], [0.0, 0.0, 0.0]]
+    assert world["thrust"].control.tolist() == [pytest.approx(force) for force in expected]
+    world.simulator.step()
+    pushed = world["robot"].root_lin_vel_w[:, 2] + 0.2 * world["robot"].root_ang_vel_b[:, 0]  # where it is pushed
+    assert (pushed * torch.tensor([1.0, 1.0, -1.0, 1.0]) >= 0.0).all()
+
+
+def test_an_integrated_thrust_changes_at_a_rate_within_limits_and_begins_at_nothing(drone: Articulation) -> None:
+    thrust = Thrust(drone, bodies="left|right", scale=12.0, limits=(0.0, 0.5), integrated=True)
+    world = alive(robot=drone, thrust=thrust, settings={"physics_dt": 1 / 120, "decimation": 2})
+    live = world["thrust"]
+    assert not live.thrust.any()
+    for expected in ([0.2, 0.0], [0.4, 0.0], [0.5, 0.0]):
+        live.apply(torch.tensor([1.0, -1.0]).expand(4, 2))
+        assert live.thrust[0].tolist() == pytest.approx(expected)
+    live.apply(torch.tensor([-1.0, 0.5]).expand(4, 2))
+    assert live.thrust[0].tolist() == pytest.approx([0.3, 0.1])
+    mask = torch.tensor([True, False, True, False])
+    world.restart(mask)
+    live.begin()
+    assert not live.thrust[mask].any()
+    assert live.thrust[~mask].all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"bodies": "lift"}, r"No body of 'robot' matches 'lift'\. Did you mean 'left'\?"),
+        ({"bodies": 3}, "Thrust: bodies is 3; it must be a regular expression"),
+        ({"scale": [1.0]}, r"Thrust: scale is \[1.0\]; it must be a number"),
+        ({"limits": "2"}, "Thrust: limits is '2'; it must be two numbers, or None"),
+        ({"limits": (2.0, 1.0)}, r"'thrust' has the limits \(2.0, 1.0\); the first must not be above the second"),
+        ({"swivel": "x"}, "Thrust: swivel is 'x'; it must be a number or None"),
+        ({"robot": "robot"}, "Thrust: robot is 'robot'; it must be an Articulation"),
+    ],
+)
+def test_a_wrong_thrust_is_refused(arguments: dict[str, Any], complaint: str, drone: Articulation) -> None:
+    told: dict[str, Any] = {"robot": drone, "bodies": "left", **arguments}
+    with pytest.raises(TaskError, match=complaint):
+        alive(robot=drone, thrust=Thrust(**told))
+
+
 # The model's own.
 
 
 def test_a_models_own_actuators_are_left_out_with_what_knows_them(pendulum: Articulation) -> None:
     world = weightless(pendulum, effort=JointEffort(pendulum, joints="swing"))
     model = world.simulator.model
-    assert [model.actuator(i).name for i in range(model.nu)] == ["effort:robot/swing"]
+    assert [model.actuator(i).name for i in range(model.nu)] == ["effort:swing"]
     assert model.nsensor == 1  # the one that measured a motor went with it
     world["effort"].apply(torch.ones(4, 1))
     world.simulator.step(Stage.VELOCITY)

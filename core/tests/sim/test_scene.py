@@ -25,10 +25,17 @@ STUBBORN = """
 
 def test_the_settings_are_the_models_options() -> None:
     sim = SimConfig(
-        physics_dt=0.004, integrator="rk4", solver="cg", solver_iterations=11, ls_iterations=13, cone="elliptic"
+        physics_dt=0.004,
+        gravity=(0.0, 0.1, -3.7),
+        integrator="rk4",
+        solver="cg",
+        solver_iterations=11,
+        ls_iterations=13,
+        cone="elliptic",
     )
     option = build_scene(declared_in(scene_of(robot=Articulation("ant"))), sim=sim).opt
     assert option.timestep == 0.004
+    assert option.gravity.tolist() == [0.0, 0.1, -3.7]
     assert option.integrator == mujoco.mjtIntegrator.mjINT_RK4
     assert option.solver == mujoco.mjtSolver.mjSOL_CG
     assert (option.iterations, option.ls_iterations) == (11, 13)

@@ -52,7 +52,7 @@ def _measure(composed: Composed) -> dict[str, Any]:
     env = make_env(config.model_copy(update={"sim": sim}))
     try:
         terms = [_term(info) for info in env.program.describe()]
-        driven = {name: list(actuator.joint_names) for name, actuator in env.task.actuators.items()}
+        driven = {name: list(actuator.action_names) for name, actuator in env.task.actuators.items()}
         widths = dict(env.observation_widths)
         return {"terms": terms, "observations": widths, "actions": env.num_actions, "actuators": driven}
     finally:
@@ -81,7 +81,7 @@ def _print(composed: Composed) -> None:
         [
             *((f"observation {group}", f"{width} numbers") for group, width in shown["observations"].items()),
             ("action", f"{shown['actions']} numbers from -1 to 1"),
-            *((f"actuator {name}", ", ".join(joints)) for name, joints in shown["actuators"].items()),
+            *((f"actuator {name}", ", ".join(actions)) for name, actions in shown["actuators"].items()),
         ]
     )
     render.text()

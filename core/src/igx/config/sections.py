@@ -51,6 +51,9 @@ class SimConfig(Config):
     num_envs: int = Field(default=64, ge=1, le=1_048_576, description="Parallel environments.")
     physics_dt: float = Field(default=1 / 120, gt=0, le=1, description="Duration of one physics substep [s].")
     decimation: int = Field(default=2, ge=1, le=1000, description="Physics substeps per action.")
+    gravity: tuple[float, float, float] = Field(
+        default=(0.0, 0.0, -9.81), description="Acceleration of free fall in the world's axes [m/s²]."
+    )
     integrator: Literal["euler", "implicitfast", "rk4"] = Field(
         default="implicitfast", description="How velocities are integrated; stiff position control needs implicitfast."
     )

@@ -1,9 +1,11 @@
-"""How actions in [-1, 1] move joints: efforts, position targets or velocity targets, each an actuator of the engine.
+"""What actions in [-1, 1] do: efforts, position or velocity targets of joints, thrust, each an actuator of the engine.
 
-Position and velocity control run inside the physics step, where the implicit integrator keeps stiff gains stable.
+Position and velocity control run inside the physics step, where the implicit integrator keeps stiff gains stable; a
+thrust turns with its body there.
 """
 
-from abc import abstractmethod
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from numbers import Real
 from types import UnionType
@@ -18,8 +20,56 @@ from igx.sim.entities import Articulation
 from igx.sim.placing import own_names, scalar_joints
 from igx.sim.simulator import Simulator
 
+_HIDDEN = 4  # a group of sites that pictures leave out
 
-class JointActuator(Declared["JointActuatorState"]):
+
+class Actuator(Declared["ActuatorState"]):
+    """Takes a share of a task's actions; in the order of declaration, one actuator's actions follow another's."""
+
+    rank = 1
+
+    def _require(
+        self, argument: str, value: object, kind: type | UnionType, *, what: str, may_be_list: bool = False
+    ) -> None:
+        """Refuse an argument that is no `kind`; what is taken from the config is checked there."""
+        parts = value if may_be_list and isinstance(value, (list, tuple)) else (value,)
+        if not all(isinstance(part, (kind, Setting)) for part in parts):
+            raise TaskError(f"{type(self).__name__}: {argument} is {value!r}; it must be {what}.")
+
+    def _require_robot(self, robot: object) -> None:
+        self._require("robot", robot, Articulation, what="an Articulation that is declared on the same class")
+
+
+class ActuatorState(ABC):
+    """A live actuator.
+
+    Attributes:
+        action_names: what each of its actions drives.
+        control: what the engine is told, in the unit of the control, shape `[num_envs, num_actions]`.
+        mask: the environments in which `begin` changes something, bool `[num_envs]`.
+    """
+
+    def __init__(self, declared: Actuator, simulator: Simulator) -> None:
+        model, prefix = simulator.model, f"{declared.name}:"
+        self.ids = [i for i in range(model.nu) if model.actuator(i).name.startswith(prefix)]
+        self.action_names: tuple[str, ...] = tuple(model.actuator(i).name.removeprefix(prefix) for i in self.ids)
+        self.control = simulator.field("ctrl")[:, self.ids[0] : self.ids[-1] + 1]
+        self.mask = torch.ones(simulator.num_envs, dtype=torch.bool, device=simulator.device)
+
+    @property
+    def num_actions(self) -> int:
+        """How many actions it takes."""
+        return len(self.action_names)
+
+    @abstractmethod
+    def apply(self, action: Tensor) -> None:
+        """Set the controls from actions, shape `[num_envs, num_actions]`."""
+
+    def begin(self) -> None:  # noqa: B027  # most have nothing to do
+        """Start anew in the environments of `mask`, whose state was just written and whose controls are 0."""
+
+
+class JointActuator(Actuator):
     """Drives joints of a robot; each driven joint takes one action.
 
     Args:
@@ -32,23 +82,13 @@ class JointActuator(Declared["JointActuatorState"]):
         TaskError: an argument is of the wrong type.
     """
 
-    rank = 1
-
     def __init__(
         self, robot: Articulation, *, joints: str | Sequence[str] = ".*", scale: float | Sequence[float] = 1.0
     ) -> None:
         self.robot, self.joints, self.scale = robot, joints, scale
-        self._require("robot", robot, Articulation, what="an Articulation that is declared on the same class")
+        self._require_robot(robot)
         self._require("joints", joints, str, what="a regular expression, or a list of such", may_be_list=True)
         self._require("scale", scale, Real, what="a number, or a list of one for each joint", may_be_list=True)
-
-    def _require(
-        self, argument: str, value: object, kind: type | UnionType, *, what: str, may_be_list: bool = False
-    ) -> None:
-        """Refuse an argument that is no `kind`; what is taken from the config is checked there."""
-        parts = value if may_be_list and isinstance(value, (list, tuple)) else (value,)
-        if not all(isinstance(part, (kind, Setting)) for part in parts):
-            raise TaskError(f"{type(self).__name__}: {argument} is {value!r}; it must be {what}.")
 
     def add_to(self, spec: mujoco.MjSpec) -> None:
         own = own_names(scalar_joints(spec), name=self.robot.name)
@@ -56,8 +96,8 @@ class JointActuator(Declared["JointActuatorState"]):
         what = f"joint of {self.robot.name!r}"
         driven = {joint for pattern in patterns for joint in matching(pattern, own, what=what)}
         for target in (self.robot.prefix + joint for joint in own if joint in driven):
-            actuator = spec.add_actuator(name=f"{self.name}:{target}", target=target, trntype=mujoco.mjtTrn.mjTRN_JOINT)
-            self._control(actuator)
+            name = f"{self.name}:{target.removeprefix(self.robot.prefix)}"
+            self._control(spec.add_actuator(name=name, target=target, trntype=mujoco.mjtTrn.mjTRN_JOINT))
 
     @abstractmethod
     def _control(self, actuator: mujoco.MjsActuator) -> None:
@@ -87,11 +127,13 @@ class JointPosition(JointActuator):
     Args:
         robot: the articulation.
         joints: regular expression of the driven joints, or several.
-        scale: [rad or m] an action of 1.
+        scale: [rad or m] an action of 1; with `integrated` it is a speed [rad/s or m/s].
         stiffness: [N·m/rad or N/m].
         damping: [N·m·s/rad or N·s/m].
         effort_limit: largest torque or force; None leaves the joint's own limit.
         relative: whether targets add to the default joint positions instead of to 0.
+        integrated: whether actions move the target, within the joint's limits, instead of being it. The target begins
+            where the joint is at a reset.
     """
 
     def __init__(
@@ -104,10 +146,11 @@ class JointPosition(JointActuator):
         scale: float | Sequence[float] = 1.0,
         effort_limit: float | None = None,
         relative: bool = True,
+        integrated: bool = False,
     ) -> None:
         super().__init__(robot, joints=joints, scale=scale)
         self.stiffness, self.damping = stiffness, damping
-        self.effort_limit, self.relative = effort_limit, relative
+        self.effort_limit, self.relative, self.integrated = effort_limit, relative, integrated
         self._require("stiffness", stiffness, Real, what="a number")
         self._require("damping", damping, Real, what="a number")
         self._require("effort_limit", effort_limit, Real | None, what="a number or None")
@@ -118,6 +161,9 @@ class JointPosition(JointActuator):
 
     def offset(self, default_joint_pos: Tensor) -> Tensor:
         return default_joint_pos if self.relative else torch.zeros_like(default_joint_pos)
+
+    def bind(self, simulator: Simulator) -> "JointActuatorState":
+        return IntegratedTargetState(self, simulator) if self.integrated else JointActuatorState(self, simulator)
 
 
 class JointVelocity(JointActuator):
@@ -153,7 +199,63 @@ class JointVelocity(JointActuator):
         return torch.zeros_like(default_joint_pos)
 
 
-class JointActuatorState:
+class Thrust(Actuator):
+    """Pushes bodies of a robot along their own z axis, as rotors and nozzles do; each body takes one action.
+
+    The force acts at the body's origin, without a torque in reaction, and turns with the body. With `swivel` a body
+    takes three actions: how far the thrust leans towards the body's x and y, then the thrust itself.
+
+    Args:
+        robot: the articulation, as declared on the same class.
+        bodies: regular expression of the pushed bodies; actions are in the model's order.
+        scale: [N] an action of 1; with `integrated` it is a rate [N/s].
+        limits: least and largest thrust [N]; none by default.
+        swivel: largest force along x, and along y, as a share of the thrust; None for neither.
+        integrated: whether actions change the thrust instead of being it. It begins at 0.
+
+    Raises:
+        TaskError: an argument is of the wrong type.
+    """
+
+    def __init__(
+        self,
+        robot: Articulation,
+        *,
+        bodies: str,
+        scale: float = 1.0,
+        limits: tuple[float, float] | None = None,
+        swivel: float | None = None,
+        integrated: bool = False,
+    ) -> None:
+        self.robot, self.bodies, self.scale = robot, bodies, scale
+        self.limits, self.swivel, self.integrated = limits, swivel, integrated
+        self._require_robot(robot)
+        self._require("bodies", bodies, str, what="a regular expression")
+        self._require("scale", scale, Real, what="a number")
+        if limits is not None:
+            self._require("limits", limits, Real, what="two numbers, or None", may_be_list=True)
+        self._require("swivel", swivel, Real | None, what="a number or None")
+
+    @property
+    def axes(self) -> str:
+        """The axes of a body that its actions are about, in their order."""
+        return "z" if self.swivel is None else "xyz"
+
+    def add_to(self, spec: mujoco.MjSpec) -> None:
+        own = own_names(spec.bodies, name=self.robot.name)
+        for name in matching(self.bodies, own, what=f"body of {self.robot.name!r}"):
+            site = spec.body(self.robot.prefix + name).add_site(name=f"{self.name}:{name}", group=_HIDDEN)
+            for axis in self.axes:
+                actuator = spec.add_actuator(name=f"{self.name}:{name}/{axis}", target=site.name)
+                actuator.trntype = mujoco.mjtTrn.mjTRN_SITE
+                actuator.gear[:] = [*(float(axis == other) for other in "xyz"), 0.0, 0.0, 0.0]
+                actuator.set_to_motor()
+
+    def bind(self, simulator: Simulator) -> "ThrustState":
+        return ThrustState(self, simulator)
+
+
+class JointActuatorState(ActuatorState):
     """The live control of some joints.
 
     Attributes:
@@ -161,30 +263,68 @@ class JointActuatorState:
     """
 
     def __init__(self, declared: JointActuator, simulator: Simulator) -> None:
-        model, prefix, device = simulator.model, f"{declared.name}:", simulator.device
-        ids = [i for i in range(model.nu) if model.actuator(i).name.startswith(prefix)]
-        joints = [int(model.actuator_trnid[i, 0]) for i in ids]
-        self.joint_names = tuple(model.joint(joint).name.removeprefix(declared.robot.prefix) for joint in joints)
-        self._ctrl = simulator.field("ctrl")[:, ids[0] : ids[-1] + 1]
-        default = simulator.default_qpos[[int(model.jnt_qposadr[joint]) for joint in joints]]
-        self._offset = declared.offset(default)
+        super().__init__(declared, simulator)
+        model, device = simulator.model, simulator.device
+        self.joint_names = self.action_names
+        self._joints = [int(model.actuator_trnid[i, 0]) for i in self.ids]
+        self._qpos = torch.as_tensor(model.jnt_qposadr[self._joints], dtype=torch.long, device=device)
+        self._offset = declared.offset(simulator.default_qpos[self._qpos])
         self._scale = torch.as_tensor(declared.scale, dtype=torch.float32, device=device)
-        if self._scale.dim() and len(self._scale) != len(ids):
-            raise TaskError(f"{declared.name!r} has {len(self._scale)} scales for {len(ids)} joints.")
-
-    @property
-    def num_actions(self) -> int:
-        """How many actions it takes."""
-        return len(self.joint_names)
-
-    @property
-    def control(self) -> Tensor:
-        """What the engine is told: effort or target, shape `[num_envs, num_actions]`."""
-        return self._ctrl
+        if self._scale.dim() and len(self._scale) != self.num_actions:
+            raise TaskError(f"{declared.name!r} has {len(self._scale)} scales for {self.num_actions} joints.")
 
     def apply(self, action: Tensor) -> None:
-        """Set the controls from actions, shape `[num_envs, num_actions]`."""
-        torch.addcmul(self._offset, self._scale, action, out=self._ctrl)
+        torch.addcmul(self._offset, self._scale, action, out=self.control)
+
+
+class IntegratedTargetState(JointActuatorState):
+    """The live control of joints whose position targets are moved by actions."""
+
+    def __init__(self, declared: JointPosition, simulator: Simulator) -> None:
+        super().__init__(declared, simulator)
+        model, device = simulator.model, simulator.device
+        self._joint_pos = simulator.field("qpos")
+        self._step = self._scale * simulator.step_dt
+        limits = torch.as_tensor(model.jnt_range[self._joints], dtype=torch.float32)
+        limits[~torch.as_tensor(model.jnt_limited[self._joints]).bool()] = torch.tensor([-torch.inf, torch.inf])
+        self._lower, self._upper = limits.to(device).unbind(-1)
+
+    def apply(self, action: Tensor) -> None:
+        torch.clamp(self.control + self._step * action, self._lower, self._upper, out=self.control)
+
+    def begin(self) -> None:
+        self.control.copy_(torch.where(self.mask[:, None], self._joint_pos[:, self._qpos], self.control))
+
+
+class ThrustState(ActuatorState):
+    """The live thrust of some bodies."""
+
+    def __init__(self, declared: Thrust, simulator: Simulator) -> None:
+        super().__init__(declared, simulator)
+        self._axes, self._swivel, self._is_integrated = len(declared.axes), declared.swivel, declared.integrated
+        self._scale = declared.scale * (simulator.step_dt if declared.integrated else 1.0)
+        self._least, self._most = declared.limits or (-math.inf, math.inf)
+        if self._least > self._most:
+            raise TaskError(
+                f"{declared.name!r} has the limits {declared.limits}; the first must not be above the second."
+            )
+        forces = self.control.unflatten(1, (-1, self._axes))  # of each body, in its own axes
+        self._sideways, self._thrust = forces[..., :-1], forces[..., -1]
+
+    @property
+    def thrust(self) -> Tensor:
+        """Force of each body along its z axis [N], shape `[num_envs, bodies]`."""
+        return self._thrust
+
+    def apply(self, action: Tensor) -> None:
+        actions = action.unflatten(1, (-1, self._axes))
+        wanted = self._scale * actions[..., -1]
+        if self._is_integrated:
+            wanted = wanted + self._thrust
+        self._thrust.copy_(wanted.clamp(self._least, self._most))
+        if self._swivel is not None:
+            lean = actions[..., :-1].clamp(-self._swivel, self._swivel)
+            self._sideways.copy_(self._thrust[..., None] * lean)
 
 
 def _limit(actuator: mujoco.MjsActuator, effort: float | None) -> None:

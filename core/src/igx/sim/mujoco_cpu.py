@@ -108,7 +108,7 @@ class MujocoCpu(Simulator):
         ids = _ids(mask)
         if not len(ids):
             return
-        for name in ("qpos", "qvel", "act", "mocap_pos", "mocap_quat"):
+        for name in ("qpos", "qvel", "act", *_INPUTS):
             if name in self._fields:
                 self._sources[name].numpy()[ids] = self._fields[name].numpy()[ids]
 

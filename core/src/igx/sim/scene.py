@@ -39,6 +39,7 @@ def build_scene(declared: Iterable[Declared[Any]], *, sim: SimConfig) -> mujoco.
 def _set_physics(spec: mujoco.MjSpec, sim: SimConfig) -> None:
     option = spec.option
     option.timestep = sim.physics_dt
+    option.gravity[:] = sim.gravity
     option.integrator = _INTEGRATORS[sim.integrator]
     option.solver = _SOLVERS[sim.solver]
     option.cone = _CONES[sim.cone]

@@ -339,6 +339,7 @@ class Program:
         self.task.forget()
         for term in terms:
             term()
+        task.begin_actuators()
 
     @torch.no_grad()
     def observe(self, restarted: Tensor) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from igx.config.base import NoiseSettings, TaskConfig
 from igx.errors import TaskError, suggest
-from igx.sim.actuators import JointActuator
+from igx.sim.actuators import Actuator
 from igx.sim.declared import Declared, resolve_settings
 from igx.sim.entities import GroundPlane
 from igx.sim.simulator import Simulator
@@ -99,7 +99,7 @@ class Task:
         self.config, self.simulator, self.generator = config, simulator, generator
         self.num_envs, self.device, self.step_dt = simulator.num_envs, simulator.device, simulator.step_dt
         self._live = {part.name: part.bind(simulator) for part in scene}
-        self.actuators = {part.name: self._live[part.name] for part in scene if isinstance(part, JointActuator)}
+        self.actuators = {part.name: self._live[part.name] for part in scene if isinstance(part, Actuator)}
         configured = configured_terms(type(self), config)
         self.chosen = switched_on(configured)
         self._bound = {  # what is switched off too: a reward may go on using an observation that is not shown
@@ -198,6 +198,11 @@ class Task:
         for actuator in self.actuators.values():
             actuator.apply(action[:, start : start + actuator.num_actions])
             start += actuator.num_actions
+
+    def begin_actuators(self) -> None:
+        """Let the actuators start anew in the environments of `mask`, whose state the resets have written."""
+        for actuator in self.actuators.values():
+            actuator.begin()
 
     @property
     def has_own_total(self) -> bool:
