@@ -100,12 +100,12 @@ def test_presets_of_several_stems_hold_in_their_order(distributions: Distributio
     from igx.plugins import TaskSpec
 
     distributions.write("shy/__init__.py", "raise AssertionError('imported')")
-    for name in ("walk", "walk.gpu", "walk_dog", "walk_dog.high"):
-        distributions.write(f"shy/presets/{name}.yaml", f"run: {{name: {name}}}")
+    for seed, name in enumerate(("walk", "walk.gpu", "walk_dog", "walk_dog.high")):
+        distributions.write(f"shy/presets/{name}.yaml", f"run: {{seed: {seed}}}")
     spec = TaskSpec(name="walk-dog", target="shy.tasks:Task", summary="s", preset=("walk", "walk_cat", "walk_dog"))
     assert preset_names(spec) == ("gpu", "high")
-    for preset, files in ((None, ["walk", "walk_dog"]), ("gpu", ["walk.gpu"]), ("high", ["walk_dog.high"])):
-        assert [said.plain() for said in read_presets(spec, preset)] == [{"run": {"name": file}} for file in files]
+    for preset, seeds in ((None, [0, 2]), ("gpu", [1]), ("high", [3])):
+        assert [said.plain() for said in read_presets(spec, preset)] == [{"run": {"seed": seed}} for seed in seeds]
 
 
 def test_a_task_without_a_package_folder_has_no_presets() -> None:

@@ -103,6 +103,22 @@ def weightless(robot: Articulation, settings: dict[str, Any] | None = None, **pa
     return world
 
 
+# Gains by joint.
+
+
+def test_gains_may_differ_between_joints(pendulum: Articulation) -> None:
+    control = JointPosition(pendulum, joints="swing|stretch", stiffness={"sw.*": 30.0, ".*": 70.0}, damping={".*": 2.0})
+    model = alive(robot=pendulum, control=control).simulator.model
+    assert model.actuator_gainprm[:, 0].tolist() == [30.0, 70.0]
+    assert model.actuator_biasprm[:, 1:3].tolist() == [[-30.0, -2.0], [-70.0, -2.0]]
+
+
+def test_a_joint_that_no_gain_is_for_is_refused(pendulum: Articulation) -> None:
+    control = JointPosition(pendulum, joints="swing|stretch", stiffness={"swing": 30.0}, damping=1.0)
+    with pytest.raises(TaskError, match=r"JointPosition 'control': stiffness says nothing of the joint 'stretch'\."):
+        alive(robot=pendulum, control=control)
+
+
 # Effort.
 
 

@@ -5,8 +5,9 @@ thrust turns with its body there.
 """
 
 import math
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from types import UnionType
 
@@ -19,6 +20,9 @@ from igx.sim.declared import Declared, Setting, matching
 from igx.sim.entities import Articulation
 from igx.sim.placing import own_names, scalar_joints
 from igx.sim.simulator import Simulator
+
+PerJoint = float | Mapping[str, float]
+"""One number for all joints, or numbers by regular expressions of joints, of which the first that matches counts."""
 
 _HIDDEN = 4  # a group of sites that pictures leave out
 
@@ -96,12 +100,22 @@ class JointActuator(Actuator):
         what = f"joint of {self.robot.name!r}"
         driven = {joint for pattern in patterns for joint in matching(pattern, own, what=what)}
         for target in (self.robot.prefix + joint for joint in own if joint in driven):
-            name = f"{self.name}:{target.removeprefix(self.robot.prefix)}"
-            self._control(spec.add_actuator(name=name, target=target, trntype=mujoco.mjtTrn.mjTRN_JOINT))
+            joint = target.removeprefix(self.robot.prefix)
+            actuator = spec.add_actuator(name=f"{self.name}:{joint}", target=target, trntype=mujoco.mjtTrn.mjTRN_JOINT)
+            self._control(actuator, joint)
 
     @abstractmethod
-    def _control(self, actuator: mujoco.MjsActuator) -> None:
-        """Set the control law."""
+    def _control(self, actuator: mujoco.MjsActuator, joint: str) -> None:
+        """Set the control law of the actuator that drives `joint`."""
+
+    def _of(self, argument: str, value: PerJoint, joint: str) -> float:
+        """What `value` says for `joint`."""
+        if not isinstance(value, Mapping):
+            return value
+        for pattern, number in value.items():
+            if re.fullmatch(pattern, joint):
+                return number
+        raise TaskError(f"{type(self).__name__} {self.name!r}: {argument} says nothing of the joint {joint!r}.")
 
     @abstractmethod
     def offset(self, default_joint_pos: Tensor) -> Tensor:
@@ -114,7 +128,7 @@ class JointActuator(Actuator):
 class JointEffort(JointActuator):
     """Actions are joint torques or forces: `scale` [N·m or N] times the action."""
 
-    def _control(self, actuator: mujoco.MjsActuator) -> None:
+    def _control(self, actuator: mujoco.MjsActuator, joint: str) -> None:
         actuator.set_to_motor()
 
     def offset(self, default_joint_pos: Tensor) -> Tensor:
@@ -128,8 +142,8 @@ class JointPosition(JointActuator):
         robot: the articulation.
         joints: regular expression of the driven joints, or several.
         scale: [rad or m] an action of 1; with `integrated` it is a speed [rad/s or m/s].
-        stiffness: [N·m/rad or N/m].
-        damping: [N·m·s/rad or N·s/m].
+        stiffness: [N·m/rad or N/m]; one number, or numbers by regular expressions of joints, of which the first counts.
+        damping: [N·m·s/rad or N·s/m]; the same.
         effort_limit: largest torque or force; None leaves the joint's own limit.
         relative: whether targets add to the default joint positions instead of to 0.
         integrated: whether actions move the target, within the joint's limits, instead of being it. The target begins
@@ -140,8 +154,8 @@ class JointPosition(JointActuator):
         self,
         robot: Articulation,
         *,
-        stiffness: float,
-        damping: float,
+        stiffness: PerJoint,
+        damping: PerJoint,
         joints: str | Sequence[str] = ".*",
         scale: float | Sequence[float] = 1.0,
         effort_limit: float | None = None,
@@ -151,12 +165,13 @@ class JointPosition(JointActuator):
         super().__init__(robot, joints=joints, scale=scale)
         self.stiffness, self.damping = stiffness, damping
         self.effort_limit, self.relative, self.integrated = effort_limit, relative, integrated
-        self._require("stiffness", stiffness, Real, what="a number")
-        self._require("damping", damping, Real, what="a number")
+        self._require("stiffness", stiffness, Real | Mapping, what="a number, or numbers by joints")
+        self._require("damping", damping, Real | Mapping, what="a number, or numbers by joints")
         self._require("effort_limit", effort_limit, Real | None, what="a number or None")
 
-    def _control(self, actuator: mujoco.MjsActuator) -> None:
-        actuator.set_to_position(self.stiffness, self.damping)
+    def _control(self, actuator: mujoco.MjsActuator, joint: str) -> None:
+        gains = self._of("stiffness", self.stiffness, joint), self._of("damping", self.damping, joint)
+        actuator.set_to_position(*gains)
         _limit(actuator, self.effort_limit)
 
     def offset(self, default_joint_pos: Tensor) -> Tensor:
@@ -191,7 +206,7 @@ class JointVelocity(JointActuator):
         self._require("damping", damping, Real, what="a number")
         self._require("effort_limit", effort_limit, Real | None, what="a number or None")
 
-    def _control(self, actuator: mujoco.MjsActuator) -> None:
+    def _control(self, actuator: mujoco.MjsActuator, joint: str) -> None:
         actuator.set_to_velocity(self.damping)
         _limit(actuator, self.effort_limit)
 

@@ -328,7 +328,7 @@ class Program:
         for action in (task.action, task.previous_action):
             action.masked_fill_(mask[:, None], 0.0)
         self._path.begin(mask)
-        self._change(mask, *self._resets.values())
+        self._change(mask, *self._resets.values(), task.begin_actuators)
 
     def _command(self, command: "_Command", where: Tensor) -> None:
         self._change(where, lambda: command.renew(where))
@@ -339,7 +339,6 @@ class Program:
         self.task.forget()
         for term in terms:
             term()
-        task.begin_actuators()
 
     @torch.no_grad()
     def observe(self, restarted: Tensor) -> None:
