@@ -107,10 +107,16 @@ def weightless(robot: Articulation, settings: dict[str, Any] | None = None, **pa
 
 
 def test_gains_may_differ_between_joints(pendulum: Articulation) -> None:
-    control = JointPosition(pendulum, joints="swing|stretch", stiffness={"sw.*": 30.0, ".*": 70.0}, damping={".*": 2.0})
+    control = JointPosition(pendulum, joints="swing|stretch", stiffness={".*": 70.0, "sw.*": 30.0}, damping={".*": 2.0})
     model = alive(robot=pendulum, control=control).simulator.model
     assert model.actuator_gainprm[:, 0].tolist() == [30.0, 70.0]
     assert model.actuator_biasprm[:, 1:3].tolist() == [[-30.0, -2.0], [-70.0, -2.0]]
+
+
+def test_scales_may_be_told_by_joints(pendulum: Articulation) -> None:
+    world = weightless(pendulum, effort=JointEffort(pendulum, scale={".*": 2.0, "swing": 5.0}))
+    world["effort"].apply(torch.ones(4, 3))
+    assert world["effort"].control[0].tolist() == [5.0, 2.0, 2.0]
 
 
 def test_a_joint_that_no_gain_is_for_is_refused(pendulum: Articulation) -> None:

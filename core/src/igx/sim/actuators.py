@@ -22,7 +22,7 @@ from igx.sim.placing import own_names, scalar_joints
 from igx.sim.simulator import Simulator
 
 PerJoint = float | Mapping[str, float]
-"""One number for all joints, or numbers by regular expressions of joints, of which the first that matches counts."""
+"""One number for all joints, or numbers by regular expressions of joints, of which the last that matches counts."""
 
 _HIDDEN = 4  # a group of sites that pictures leave out
 
@@ -80,19 +80,20 @@ class JointActuator(Actuator):
         robot: the articulation, as declared on the same class.
         joints: regular expression of the driven joints, or several, each of which has to match some; all by default.
             Whatever their order, actions are in the model's.
-        scale: what an action of 1 means, in the unit of the control; one for all joints or one each.
+        scale: what an action of 1 means, in the unit of the control; one for all joints, one each, or by joints.
 
     Raises:
         TaskError: an argument is of the wrong type.
     """
 
     def __init__(
-        self, robot: Articulation, *, joints: str | Sequence[str] = ".*", scale: float | Sequence[float] = 1.0
+        self, robot: Articulation, *, joints: str | Sequence[str] = ".*", scale: PerJoint | Sequence[float] = 1.0
     ) -> None:
         self.robot, self.joints, self.scale = robot, joints, scale
         self._require_robot(robot)
         self._require("joints", joints, str, what="a regular expression, or a list of such", may_be_list=True)
-        self._require("scale", scale, Real, what="a number, or a list of one for each joint", may_be_list=True)
+        what = "a number, a list of one for each joint, or numbers by joints"
+        self._require("scale", scale, Real | Mapping, what=what, may_be_list=True)
 
     def add_to(self, spec: mujoco.MjSpec) -> None:
         own = own_names(scalar_joints(spec), name=self.robot.name)
@@ -112,10 +113,18 @@ class JointActuator(Actuator):
         """What `value` says for `joint`."""
         if not isinstance(value, Mapping):
             return value
-        for pattern, number in value.items():
-            if re.fullmatch(pattern, joint):
-                return number
-        raise TaskError(f"{type(self).__name__} {self.name!r}: {argument} says nothing of the joint {joint!r}.")
+        numbers = [number for pattern, number in value.items() if re.fullmatch(pattern, joint)]
+        if not numbers:
+            raise TaskError(f"{type(self).__name__} {self.name!r}: {argument} says nothing of the joint {joint!r}.")
+        return numbers[-1]
+
+    def scales(self, joints: Sequence[str]) -> float | list[float]:
+        """What an action of 1 means, for all driven joints or for each."""
+        if isinstance(self.scale, Mapping):
+            return [self._of("scale", self.scale, joint) for joint in joints]
+        if isinstance(self.scale, Sequence) and len(self.scale) != len(joints):
+            raise TaskError(f"{self.name!r} has {len(self.scale)} scales for {len(joints)} joints.")
+        return list(self.scale) if isinstance(self.scale, Sequence) else self.scale
 
     @abstractmethod
     def offset(self, default_joint_pos: Tensor) -> Tensor:
@@ -142,7 +151,7 @@ class JointPosition(JointActuator):
         robot: the articulation.
         joints: regular expression of the driven joints, or several.
         scale: [rad or m] an action of 1; with `integrated` it is a speed [rad/s or m/s].
-        stiffness: [N·m/rad or N/m]; one number, or numbers by regular expressions of joints, of which the first counts.
+        stiffness: [N·m/rad or N/m]; one number, or some by regular expressions of joints, of which the last counts.
         damping: [N·m·s/rad or N·s/m]; the same.
         effort_limit: largest torque or force; None leaves the joint's own limit.
         relative: whether targets add to the default joint positions instead of to 0.
@@ -157,7 +166,7 @@ class JointPosition(JointActuator):
         stiffness: PerJoint,
         damping: PerJoint,
         joints: str | Sequence[str] = ".*",
-        scale: float | Sequence[float] = 1.0,
+        scale: PerJoint | Sequence[float] = 1.0,
         effort_limit: float | None = None,
         relative: bool = True,
         integrated: bool = False,
@@ -198,7 +207,7 @@ class JointVelocity(JointActuator):
         *,
         damping: float,
         joints: str | Sequence[str] = ".*",
-        scale: float | Sequence[float] = 1.0,
+        scale: PerJoint | Sequence[float] = 1.0,
         effort_limit: float | None = None,
     ) -> None:
         super().__init__(robot, joints=joints, scale=scale)
@@ -284,9 +293,7 @@ class JointActuatorState(ActuatorState):
         self._joints = [int(model.actuator_trnid[i, 0]) for i in self.ids]
         self._qpos = torch.as_tensor(model.jnt_qposadr[self._joints], dtype=torch.long, device=device)
         self._offset = declared.offset(simulator.default_qpos[self._qpos])
-        self._scale = torch.as_tensor(declared.scale, dtype=torch.float32, device=device)
-        if self._scale.dim() and len(self._scale) != self.num_actions:
-            raise TaskError(f"{declared.name!r} has {len(self._scale)} scales for {self.num_actions} joints.")
+        self._scale = torch.as_tensor(declared.scales(self.joint_names), dtype=torch.float32, device=device)
 
     def apply(self, action: Tensor) -> None:
         torch.addcmul(self._offset, self._scale, action, out=self.control)
