@@ -91,7 +91,11 @@ def load(name: str) -> mujoco.MjModel:
 
 TOTAL_MASS = {
     "ant": 0.91088,
+    "anymal_c": 52.13485,
+    "anymal_c_minimal": 53.16426,
     "cartpole": 2.0,
+    "g1": 33.341142,
+    "go2": 15.206408,
     "humanoid": 40.844,
 }
 BODIES = {name: read_bodies(name) for name in TOTAL_MASS}
@@ -169,62 +173,15 @@ def test_a_model_holds_a_robot_and_nothing_else(name: str) -> None:
     assert mujoco.mjtGeom.mjGEOM_PLANE not in model.geom_type
 
 
-def test_the_ant_has_a_free_root_and_the_cartpole_stands_on_a_rail_at_2_m() -> None:
-    assert load("ant").joint(0).type == mujoco.mjtJoint.mjJNT_FREE
+@pytest.mark.parametrize("name", sorted(BODIES.keys() - {"cartpole"}))
+def test_a_legged_model_has_a_free_root(name: str) -> None:
+    assert load(name).joint(0).type == mujoco.mjtJoint.mjJNT_FREE
+    assert load(name).joint(0).name == "root"
+
+
+def test_the_cartpole_stands_on_a_rail_at_2_m() -> None:
     np.testing.assert_allclose(load("cartpole").body("slider").pos, [0, 0, 2])
     assert load("cartpole").nv == 2
-
-
-def test_the_ants_feet_are_0_363_m_below_its_torso_when_the_ankles_are_at_30_degrees() -> None:
-    model = load("ant")
-    data = mujoco.MjData(model)
-    for index, ankle in enumerate((30, -30, -30, 30), start=1):
-        data.joint(f"ankle_{index}").qpos = math.radians(ankle)
-    mujoco.mj_forward(model, data)
-    assert lowest_point(model, data) - data.body("torso").xpos[2] == pytest.approx(-0.363, abs=5e-4)
-
-
-def lowest_point(model: mujoco.MjModel, data: mujoco.MjData) -> float:
-    """Height of the lowest end of a capsule or sphere [m]."""
-    radius, half_length = model.geom_size[:, 0], model.geom_size[:, 1]
-    half_length = np.where(model.geom_type == mujoco.mjtGeom.mjGEOM_CAPSULE, half_length, 0)
-    tilt = np.abs(data.geom_xmat[:, 8])
-    return float((data.geom_xpos[:, 2] - half_length * tilt - radius).min())
-
-
-def test_the_ant_touches_the_ground_but_not_itself() -> None:
-    spec = mujoco.MjSpec.from_file(str(igx_assets.path("ant")))
-    ground = spec.worldbody.add_geom(name="ground", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 1])
-    model = spec.compile()
-    data = mujoco.MjData(model)
-    for index, ankle in enumerate((100, -100, -100, 100), start=1):
-        data.joint(f"hip_{index}").qpos = math.radians(40 * (-1) ** index)
-        data.joint(f"ankle_{index}").qpos = math.radians(ankle)
-    data.joint("root").qpos[2] = 0.4
-    mujoco.mj_forward(model, data)
-    touched = {model.geom(geom).name for contact in data.contact for geom in (contact.geom1, contact.geom2)}
-    feet = {"front_left_foot", "front_right_foot", "left_back_foot", "right_back_foot"}
-    assert touched == feet | {ground.name}
-    assert all(ground.name in (model.geom(c.geom1).name, model.geom(c.geom2).name) for c in data.contact)
-
-
-def test_the_ants_contacts_have_the_published_friction() -> None:
-    model = load("ant")
-    np.testing.assert_allclose(model.geom_friction, np.tile([1.5, 0.1, 0.1], (model.ngeom, 1)))
-    np.testing.assert_allclose(model.geom_margin, 0.01)
-    np.testing.assert_array_equal(model.geom_condim, 3)
-
-
-def test_the_ant_lands_on_its_feet_and_stays_up() -> None:
-    spec = mujoco.MjSpec.from_file(str(igx_assets.path("ant")))
-    spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 1])
-    model = spec.compile()
-    data = mujoco.MjData(model)
-    for index, ankle in enumerate((30, -30, -30, 30), start=1):
-        data.joint(f"ankle_{index}").qpos = math.radians(ankle)
-    mujoco.mj_step(model, data, nstep=round(2 / model.opt.timestep))
-    assert data.joint("root").qpos[2] == pytest.approx(0.363, abs=0.03)
-    assert np.abs(data.qvel).max() < 0.05
 
 
 def test_the_cartpoles_pole_swings_through_the_whole_circle_like_a_solid_box() -> None:
