@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from scenes import World, alive
+from scenes import ENGINES, World, alive, scene_of
 
 from igx import (
     Articulation,
@@ -57,6 +57,17 @@ PENDULUM = """
   <keyframe>
     <key name="home" qpos="0.1 0.2 0.3" ctrl="1 2 3"/>
   </keyframe>
+</mujoco>
+"""
+
+WHEEL = """
+<mujoco model="wheel">
+  <worldbody>
+    <body name="wheel">
+      <joint name="turn" axis="0 0 1" actuatorfrcrange="-2.5 2.5"/>
+      <inertial pos="0 0 0" mass="1" diaginertia="0.05 0.05 0.05"/>
+    </body>
+  </worldbody>
 </mujoco>
 """
 
@@ -412,6 +423,19 @@ def test_the_joints_own_limit_applies_where_none_is_given() -> None:
     world["effort"].apply(torch.ones(4, 8))
     world.simulator.step()
     assert (world["robot"].joint_effort == 15.0).all()
+
+
+def test_at_the_joints_own_limit_a_position_controller_pushes_with_all_of_it(engine: str, tmp_path: Path) -> None:
+    """The damping, which the integrator treats implicitly, must not slow down what the limit holds back anyway."""
+    (tmp_path / "wheel.xml").write_text(WHEEL)
+    wheel = Articulation(str(tmp_path / "wheel.xml"))
+    parts = scene_of(robot=wheel, hold=JointPosition(wheel, stiffness=1000.0, damping=20.0))
+    world = World(parts, ENGINES[engine], physics_dt=0.01, decimation=1)
+    world["hold"].apply(torch.tensor([[1.0], [-1.0], [0.0], [0.5]]))
+    world.simulator.step()
+    limited = torch.tensor([[1.0], [-1.0], [0.0], [1.0]])
+    torch.testing.assert_close(world["robot"].joint_effort, 2.5 * limited)
+    torch.testing.assert_close(world["robot"].joint_vel, 2.5 / 0.05 * 0.01 * limited)
 
 
 # Wrong declarations.
