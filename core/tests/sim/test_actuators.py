@@ -452,7 +452,11 @@ def test_each_of_several_patterns_has_to_match(pendulum: Articulation) -> None:
     ("actuator", "arguments", "complaint"),
     [
         (JointEffort, {"robot": "robot"}, "JointEffort: robot is 'robot'; it must be an Articulation that is declared"),
-        (JointEffort, {"scale": "2"}, "scale is '2'; it must be a number, a list of one for each joint, or numbers by joints"),
+        (
+            JointEffort,
+            {"scale": "2"},
+            "scale is '2'; it must be a number, a list of one for each joint, or numbers by joints",
+        ),
         (JointEffort, {"scale": [1.0, "2"]}, r"scale is \[1.0, '2'\]; it must be a number"),
         (JointEffort, {"joints": 3}, "joints is 3; it must be a regular expression, or a list of such"),
         (JointPosition, {"stiffness": "1", "damping": 1.0}, "JointPosition: stiffness is '1'; it must be a number"),

@@ -5,7 +5,6 @@ thrust turns with its body there.
 """
 
 import math
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from numbers import Real
@@ -16,13 +15,10 @@ import torch
 from torch import Tensor
 
 from igx.errors import TaskError
-from igx.sim.declared import Declared, Setting, matching
+from igx.sim.declared import Declared, PerJoint, Setting, matching, per_joint
 from igx.sim.entities import Articulation
 from igx.sim.placing import own_names, scalar_joints
 from igx.sim.simulator import Simulator
-
-PerJoint = float | Mapping[str, float]
-"""One number for all joints, or numbers by regular expressions of joints, of which the last that matches counts."""
 
 _HIDDEN = 4  # a group of sites that pictures leave out
 
@@ -109,19 +105,14 @@ class JointActuator(Actuator):
     def _control(self, actuator: mujoco.MjsActuator, joint: str) -> None:
         """Set the control law of the actuator that drives `joint`."""
 
-    def _of(self, argument: str, value: PerJoint, joint: str) -> float:
-        """What `value` says for `joint`."""
-        if not isinstance(value, Mapping):
-            return value
-        numbers = [number for pattern, number in value.items() if re.fullmatch(pattern, joint)]
-        if not numbers:
-            raise TaskError(f"{type(self).__name__} {self.name!r}: {argument} says nothing of the joint {joint!r}.")
-        return numbers[-1]
+    def _of(self, argument: str, value: PerJoint, joints: Sequence[str]) -> list[float]:
+        """What `value` says for each of the `joints`."""
+        return per_joint(value, joints, what=f"{type(self).__name__} {self.name!r}: {argument}")
 
     def scales(self, joints: Sequence[str]) -> float | list[float]:
         """What an action of 1 means, for all driven joints or for each."""
         if isinstance(self.scale, Mapping):
-            return [self._of("scale", self.scale, joint) for joint in joints]
+            return self._of("scale", self.scale, joints)
         if isinstance(self.scale, Sequence) and len(self.scale) != len(joints):
             raise TaskError(f"{self.name!r} has {len(self.scale)} scales for {len(joints)} joints.")
         return list(self.scale) if isinstance(self.scale, Sequence) else self.scale
@@ -179,8 +170,9 @@ class JointPosition(JointActuator):
         self._require("effort_limit", effort_limit, Real | None, what="a number or None")
 
     def _control(self, actuator: mujoco.MjsActuator, joint: str) -> None:
-        gains = self._of("stiffness", self.stiffness, joint), self._of("damping", self.damping, joint)
-        actuator.set_to_position(*gains)
+        [stiffness] = self._of("stiffness", self.stiffness, [joint])
+        [damping] = self._of("damping", self.damping, [joint])
+        actuator.set_to_position(stiffness, damping)
         _limit(actuator, self.effort_limit)
 
     def offset(self, default_joint_pos: Tensor) -> Tensor:

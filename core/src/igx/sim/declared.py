@@ -13,6 +13,9 @@ from igx.sim.simulator import Simulator
 
 LiveT = TypeVar("LiveT")
 
+PerJoint = float | Mapping[str, float]
+"""One number for all joints, or numbers by regular expressions of joints, of which the last that matches counts."""
+
 
 class Setting:
     """Stands in a declaration for a value of the task's config; see `setting`."""
@@ -106,3 +109,21 @@ def matching(pattern: str, names: Sequence[str], *, what: str) -> list[str]:
     if not found:
         raise TaskError(f"No {what} matches {pattern!r}.{suggest(pattern, names)}")
     return found
+
+
+def per_joint(value: PerJoint, joints: Sequence[str], *, what: str) -> list[float]:
+    """What `value` says for each of the `joints`.
+
+    Raises:
+        TaskError: if it says nothing of one of them; `what` is the start of the message.
+    """
+    if not isinstance(value, Mapping):
+        return [value] * len(joints)
+    return [_last_match(value, joint, what=what) for joint in joints]
+
+
+def _last_match(value: Mapping[str, float], joint: str, *, what: str) -> float:
+    numbers = [number for pattern, number in value.items() if re.fullmatch(pattern, joint)]
+    if not numbers:
+        raise TaskError(f"{what} says nothing of the joint {joint!r}.")
+    return numbers[-1]

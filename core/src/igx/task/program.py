@@ -105,6 +105,7 @@ class Program:
             term.remember()
         simulator.stage_read = kept_by_setup
         task.forget()
+        task.update()
         for terms in (self._terminations, self._rewards, self._metrics):
             for name, term in terms.items():
                 self._require_rows(name, term())
@@ -257,6 +258,7 @@ class Program:
         task = self.task
         task.forget()
         task.episode_step += 1
+        task.update()
         terminated = self.unstable
         for term in self._terminations.values():
             terminated = terminated | term()

@@ -130,6 +130,9 @@ class Task:
     def setup(self) -> None:
         """Make the tensors that terms need, once."""
 
+    def update(self) -> None:
+        """Bring the task's own buffers up to date, once a step: after the physics, before terminations and rewards."""
+
     def total_reward(self, weighted: Tensor) -> Tensor:
         """The step's reward, shape `[num_envs]`, from the weighted terms, shape `[num_envs, terms]`: their sum."""
         return weighted.sum(-1)

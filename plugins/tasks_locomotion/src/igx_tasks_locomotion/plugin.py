@@ -15,3 +15,10 @@ def igx_tasks() -> Iterator[TaskSpec]:
         target="igx_tasks_locomotion.ant:Ant",
         summary="A four-legged robot runs towards a far target without falling over.",
     )
+    for robot, name in (("anymal", "ANYmal C"), ("go2", "Unitree Go2"), ("g1", "Unitree G1")):
+        yield TaskSpec(
+            name=f"velocity-flat-{robot}",
+            target="igx_tasks_locomotion.velocity:Velocity",
+            summary=f"{name} walks at a commanded velocity on level ground.",
+            preset=("velocity", f"velocity_{robot}"),
+        )
