@@ -15,6 +15,11 @@ def igx_tasks() -> Iterator[TaskSpec]:
         target="igx_tasks_locomotion.ant:Ant",
         summary="A four-legged robot runs towards a far target without falling over.",
     )
+    yield TaskSpec(
+        name="anymal",
+        target="igx_tasks_locomotion.anymal:Anymal",
+        summary="ANYmal C walks over level ground at a commanded velocity.",
+    )
     for robot, name in (("anymal", "ANYmal C"), ("go2", "Unitree Go2"), ("g1", "Unitree G1")):
         yield TaskSpec(
             name=f"velocity-flat-{robot}",
