@@ -294,6 +294,8 @@ class Program:
         for action in (task.action, task.previous_action):
             action.masked_fill_(mask[:, None], 0.0)
         task.forget()
+        for begin in task.beginners:
+            begin()
         for term in self._resets.values():
             term()
 

@@ -17,23 +17,37 @@ from igx.terms.root import (
     wrench,
 )
 from igx.terms.survival import alive
+from igx.terms.terrain import (
+    height_scan,
+    off_terrain,
+    root_height_above_ground,
+    root_near_ground,
+    start_on_terrain,
+    terrain_level,
+)
 
 __all__ = [
     "action_l2",
     "action_power",
     "action_rate_l2",
     "alive",
+    "height_scan",
     "joint_pos",
     "joint_pos_scaled",
     "joint_vel",
     "joints_at_limit",
     "last_action",
+    "off_terrain",
     "projected_gravity",
     "root_ang_vel_b",
     "root_below",
     "root_height",
+    "root_height_above_ground",
     "root_lin_vel_b",
+    "root_near_ground",
     "root_quat",
     "root_yaw_roll",
+    "start_on_terrain",
+    "terrain_level",
     "wrench",
 ]
