@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from igx.sim.entities import RigidBody as RigidBody
     from igx.sim.entities import Static as Static
     from igx.sim.sensors import Sensor as Sensor
+    from igx.sim.terrain import Terrain as Terrain
+    from igx.sim.terrain_cells import TerrainConfig as TerrainConfig
     from igx.task import Program as Program
     from igx.task import Task as Task
     from igx.task import TaskConfig as TaskConfig
@@ -54,6 +56,8 @@ _HOMES = {
     "Static": "igx.sim.entities",
     "Task": "igx.task",
     "TaskConfig": "igx.task",
+    "Terrain": "igx.sim.terrain",
+    "TerrainConfig": "igx.sim.terrain_cells",
     "Thrust": "igx.sim.actuators",
     "VecEnv": "igx.env.vec_env",
     "command": "igx.task",

@@ -36,9 +36,17 @@ _TERMS: dict[str | tuple[str, ...], dict[str, str]] = {
         "joint_vel": "Joint velocities [rad/s or m/s].",
         "wrench": "Contact force [N] and torque [N m] on each wrench body, in its frame.",
         "last_action": "The actions just applied.",
+        "height_scan": "How far the ground lies below the root, at points around it [m].",
+        "root_height_above_ground": "Height of the root above rough ground [m].",
+        "terrain_level": "Level of the environment's ground.",
     },
     "termination": {
         "root_below": "The root is lower than a given height.",
+        "root_near_ground": "The root is less than a given height above rough ground.",
+        "off_terrain": "The root is beyond the terrain's cells.",
+    },
+    "reset": {
+        "start_on_terrain": "Put the root above the middle of the environment's cell, a little aside.",
     },
     "command": {
         "velocity_command": "Velocities to move at, and a turn.",

@@ -60,7 +60,8 @@ class Declared(ABC, Generic[LiveT]):
     """Something a task class declares and an instance has live; knows its name and takes settings from the config.
 
     A live counterpart that has a `mask`, bool `[num_envs]`, is told there which environments it may write; one that has
-    `buffers`, tensors by name, has them saved and restored with the simulation.
+    `buffers`, tensors by name, has them saved and restored with the simulation; one that has `begin_episodes()` has it
+    called when episodes begin, before the task's reset terms, to change what `mask` says.
     """
 
     name: str = ""

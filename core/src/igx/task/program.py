@@ -330,7 +330,7 @@ class Program:
         for action in (task.action, task.previous_action):
             action.masked_fill_(mask[:, None], 0.0)
         self._path.begin(mask)
-        self._change(mask, *self._resets.values(), task.begin_actuators)
+        self._change(mask, *task.beginners, *self._resets.values(), task.begin_actuators)
 
     def _command(self, command: "_Command", where: Tensor) -> None:
         self._change(where, lambda: command.renew(where))

@@ -121,6 +121,7 @@ class Task:
         for entity in self._live.values():
             if hasattr(entity, "mask"):
                 entity.mask = self.mask
+        self.beginners = [part.begin_episodes for part in self._live.values() if hasattr(part, "begin_episodes")]
         for name, part in self._live.items():
             self.buffers |= {f"{name}/{own}": buffer for own, buffer in getattr(part, "buffers", {}).items()}
         self.setup()

@@ -29,6 +29,14 @@ from igx.terms.root import (
     wrench,
 )
 from igx.terms.survival import alive
+from igx.terms.terrain import (
+    height_scan,
+    off_terrain,
+    root_height_above_ground,
+    root_near_ground,
+    start_on_terrain,
+    terrain_level,
+)
 
 __all__ = [
     "action_l2",
@@ -39,6 +47,7 @@ __all__ = [
     "friction",
     "gains",
     "gravity",
+    "height_scan",
     "joint_armature",
     "joint_damping",
     "joint_friction",
@@ -48,14 +57,19 @@ __all__ = [
     "joints_at_limit",
     "last_action",
     "mass",
+    "off_terrain",
     "projected_gravity",
     "push",
     "root_ang_vel_b",
     "root_below",
     "root_height",
+    "root_height_above_ground",
     "root_lin_vel_b",
+    "root_near_ground",
     "root_quat",
     "root_yaw_roll",
+    "start_on_terrain",
+    "terrain_level",
     "velocity_command",
     "wrench",
 ]
