@@ -48,6 +48,9 @@ _TERMS: dict[str | tuple[str, ...], dict[str, str]] = {
     "reset": {
         "start_on_terrain": "Put the root above the middle of the environment's cell, a little aside.",
     },
+    "curriculum": {
+        "climb_by_distance": "Move environments to harder or easier ground by how far the robot came.",
+    },
     "command": {
         "velocity_command": "Velocities to move at, and a turn.",
     },

@@ -30,6 +30,7 @@ from igx.terms.root import (
 )
 from igx.terms.survival import alive
 from igx.terms.terrain import (
+    climb_by_distance,
     height_scan,
     off_terrain,
     root_height_above_ground,
@@ -44,6 +45,7 @@ __all__ = [
     "action_rate_l2",
     "alive",
     "center_of_mass",
+    "climb_by_distance",
     "friction",
     "gains",
     "gravity",

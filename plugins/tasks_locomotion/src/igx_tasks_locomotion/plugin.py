@@ -20,6 +20,11 @@ def igx_tasks() -> Iterator[TaskSpec]:
         target="igx_tasks_locomotion.anymal:Anymal",
         summary="ANYmal C walks over level ground at a commanded velocity.",
     )
+    yield TaskSpec(
+        name="anymal-terrain",
+        target="igx_tasks_locomotion.anymal_terrain:AnymalTerrain",
+        summary="ANYmal C walks at a commanded velocity over slopes, stairs and blocks that get harder.",
+    )
     for robot, name in (("anymal", "ANYmal C"), ("go2", "Unitree Go2"), ("g1", "Unitree G1")):
         yield TaskSpec(
             name=f"velocity-flat-{robot}",
