@@ -177,10 +177,8 @@ def rays(model: mujoco.MjModel, points: np.ndarray[Any, Any]) -> np.ndarray[Any,
     mujoco.mj_kinematics(model, data)
     body, top = model.body("ball/body").id, 50.0
     down, which = np.array([0.0, 0.0, -1.0]), np.zeros(1, dtype=np.int32)
-    found = [
-        mujoco.mj_ray(model, data, np.array([x, y, top]), down, None, flg_static=True, bodyexclude=body, geomid=which)
-        for x, y in points
-    ]
+    given: dict[str, Any] = {"geomgroup": None, "flg_static": True, "bodyexclude": body, "geomid": which}
+    found = [mujoco.mj_ray(model, data, np.array([x, y, top]), down, **given) for x, y in points]
     return top - np.array(found)
 
 

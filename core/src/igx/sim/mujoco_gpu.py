@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import logging
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from igx.config.sections import SimConfig
 from igx.errors import SimulatorError, suggest
-from igx.math import matrix_from_quat
+from igx.math import matrix_from_quat, quat_multiply, rotate
 from igx.sim.buffers import BufferSizes, probe_buffers
 from igx.sim.simulator import FIELD_STAGE, SET_CONST_INPUTS, Simulator, Stage
 
@@ -225,12 +226,30 @@ class MujocoGpu(Simulator):
         self._is_prepared = False
 
     def _place_fixed_shapes(self, mask: Tensor | None) -> None:
-        """Put the world's own shapes where the model says: the engine computes that when its data is made, only."""
-        fixed = slice(0, int((self.model.geom_bodyid == 0).sum()))  # the world is the first body
-        pos, quat = (self._model_values(name)[:, fixed] for name in ("geom_pos", "geom_quat"))
+        """Put shapes of bodies that never move where the model says: the engine does that once, when data is made."""
+        of_world, of_bodies, bodies = self._fixed_shapes
+        pos, quat = self._model_values("geom_pos"), self._model_values("geom_quat")
+        self._place(of_world, pos[:, of_world], quat[:, of_world], mask)
+        if len(bodies):
+            origin, frame = self._engine_field("xpos")[:, bodies], self._engine_field("xquat")[:, bodies]
+            moved = origin + rotate(frame, pos[:, of_bodies])
+            self._place(of_bodies, moved, quat_multiply(frame, quat[:, of_bodies]), mask)
+
+    def _place(self, shapes: slice | Tensor, pos: Tensor, quat: Tensor, mask: Tensor | None) -> None:
         for name, value in (("geom_xpos", pos), ("geom_xmat", matrix_from_quat(quat).flatten(2))):
-            placed = self._engine_field(name)[:, fixed]
-            placed.copy_(value if mask is None else torch.where(mask[:, None, None], value, placed))
+            placed = self._engine_field(name)
+            before = placed[:, shapes]
+            placed[:, shapes] = value if mask is None else torch.where(mask[:, None, None], value, before)
+
+    @functools.cached_property
+    def _fixed_shapes(self) -> tuple[slice, Tensor, Tensor]:
+        """The shapes of the world itself, which come first; those of other bodies that never move; these bodies."""
+        body = torch.as_tensor(self.model.geom_bodyid, dtype=torch.long)
+        root = torch.as_tensor(self.model.body_rootid, dtype=torch.long)[body]
+        is_mocap = torch.as_tensor(self.model.body_mocapid)[root] >= 0
+        is_fixed = (torch.as_tensor(self.model.body_weldid)[body] == 0) & ~is_mocap
+        others = torch.nonzero(is_fixed & (body > 0)).flatten()
+        return slice(0, int((body == 0).sum())), others.to(self.device), body[others].to(self.device)
 
     def _model_values(self, name: str) -> Tensor:
         """The engine's array of a model field, with one row if it is the same in every environment."""

@@ -15,6 +15,8 @@ Floats = NDArray[np.float64]
 THICKNESS = 1.0
 """How deep boxes reach below what is walked on [m]: nothing falls through, and no slit opens beside a tilted one."""
 
+_APART = 0.002
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
@@ -109,7 +111,8 @@ def obstacles(
 ) -> Cell:
     """Blocks of one to two `edge`s in length and width that end `height` or half of it above or below the middle.
 
-    What no block covers is `height` deep.
+    What no block covers is `height` deep. Blocks are up to 2 mm lower than that, each by something else, so that what
+    stands where two overlap touches one of them.
     """
     if height == 0:
         return level(size=size)
@@ -118,7 +121,7 @@ def obstacles(
         half = 0.5 * rng.uniform(edge, 2 * edge, 2)
         middle = rng.uniform(-(size / 2 - half), size / 2 - half)
         middle = _beside(middle, half, reach=platform / 2, limit=size / 2)
-        top = rng.choice((-0.5, 0.0, 0.5, 1.0)) * height
+        top = rng.choice((-0.5, 0.0, 0.5, 1.0)) * height - _APART * rng.random()
         blocks.append(_block(middle[0], middle[1], half[0], half[1], top))
     return _cell(-height, blocks)
 
@@ -133,7 +136,7 @@ def stones(*, size: float, platform: float, stone: float, distance: float, depth
     centres = (np.arange(count) - (count - 1) / 2) * pitch
     half = max(0.5 * (pitch - distance), 0.05)
     outside = [(x, y) for x in centres for y in centres if max(abs(x), abs(y)) + half > platform / 2]
-    middle = _block(0, 0, platform / 2, platform / 2, 0.0)
+    middle = _block(0, 0, platform / 2, platform / 2, -_APART)
     return _cell(-depth, [middle, *(_block(x, y, half, half, 0.0) for x, y in outside)])
 
 

@@ -53,7 +53,7 @@ class Task:
     episode_step: Tensor
     terminated: Tensor
     mask: Tensor
-    ground: ClassVar[Declared[Any] | None] = GroundPlane()
+    ground: ClassVar[Any] = GroundPlane()  # a subclass has another `Declared` in its place, or None
     capture: ClassVar[bool] = True
     """Whether the step may be captured as a CUDA graph; a task that can't says why in `capture_reason`."""
     capture_reason: ClassVar[str] = ""
