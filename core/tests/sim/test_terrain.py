@@ -26,6 +26,7 @@ CONFIG = TerrainConfig(
     slope=(0.0, 0.7),
     stone_size=(2.0, 1.0),
 )
+FIELDS = Terrain(CONFIG).writes
 ON_ITS_SIDE = [np.sqrt(0.5), np.sqrt(0.5), 0.0, 0.0]
 LEVEL_IN_THE_MIDDLE = [i for i, kind in enumerate(CONFIG.type_names) if "rough" not in kind]
 
@@ -49,7 +50,7 @@ def ground_on() -> Callable[[str], World]:
         "solver_iterations": 20,
         "ls_iterations": 20,
     }
-    return cache(lambda engine: World(Ground, ENGINES[engine], varied=Terrain.writes, **settings))
+    return cache(lambda engine: World(Ground, ENGINES[engine], varied=FIELDS, **settings))
 
 
 @pytest.fixture
@@ -168,7 +169,7 @@ def on_cpu(config: TerrainConfig, num_envs: int | None = None) -> World:
     scene = type("Scene", (), {"ground": Terrain(config), "ball": RigidBody(shape="sphere", size=(0.1,))})
     for name in ("ground", "ball"):
         vars(scene)[name].__set_name__(scene, name)
-    return World(scene, ENGINES["mujoco-cpu"], varied=Terrain.writes, num_envs=num_envs or config.types)
+    return World(scene, ENGINES["mujoco-cpu"], varied=FIELDS, num_envs=num_envs or config.types)
 
 
 def rays(model: mujoco.MjModel, points: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -183,7 +184,7 @@ def rays(model: mujoco.MjModel, points: np.ndarray[Any, Any]) -> np.ndarray[Any,
 
 
 def test_only_masked_environments_change_their_cell(world: World) -> None:
-    fields = {name: world.simulator.model_field(name).clone() for name in Terrain.writes}
+    fields = {name: world.simulator.model_field(name).clone() for name in FIELDS}
     mask = torch.arange(CONFIG.types) % 2 == 0
     move(world, 0, mask)
     assert terrain(world).level.tolist() == [0 if moved else 1 for moved in mask]
@@ -227,7 +228,7 @@ def test_types_are_shared_out_evenly_and_levels_at_random_up_to_the_initial_one(
 def test_the_ground_comes_back_with_the_state(world: World) -> None:
     buffers = {name: buffer.clone() for name, buffer in terrain(world).buffers.items()}
     state = world.simulator.state_dict()
-    fields = {name: world.simulator.model_field(name).clone() for name in Terrain.writes}
+    fields = {name: world.simulator.model_field(name).clone() for name in FIELDS}
     move(world, 0)
     world.simulator.load_state_dict(state)
     for name, buffer in terrain(world).buffers.items():
@@ -245,3 +246,16 @@ def test_heights_of_positions_that_are_no_numbers_are_still_numbers() -> None:
     ground = terrain(on_cpu(CONFIG))
     heights = ground.height_at(torch.full((CONFIG.types, 2, 2), torch.nan))
     assert heights.isfinite().all()
+
+
+def test_without_a_config_it_is_a_level_floor_that_nothing_varies() -> None:
+    scene = type("Scene", (), {"ground": Terrain(None), "ball": RigidBody(shape="sphere", size=(0.1,))})
+    for name in ("ground", "ball"):
+        vars(scene)[name].__set_name__(scene, name)
+    world = World(scene, ENGINES["mujoco-cpu"])
+    ground = world["ground"]
+    assert Terrain(None).writes == ()
+    assert [world.simulator.model.geom(i).name for i in range(world.simulator.model.ngeom)] == ["ground", "ball/shape"]
+    assert ground.height_at(torch.randn(4, 7, 2)).tolist() == [[0.0] * 7] * 4
+    ground.set_level(torch.ones(4, dtype=torch.long))
+    assert (ground.level.tolist(), ground.origin.tolist()) == ([0] * 4, [[0.0] * 3] * 4)

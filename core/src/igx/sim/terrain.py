@@ -11,7 +11,9 @@ one of which Warp pairs with every shape of the robot.
 """
 
 import functools
+import math
 from collections.abc import Sequence
+from typing import Any, Self
 
 import mujoco
 import numpy as np
@@ -21,31 +23,43 @@ from torch import Tensor
 
 from igx.errors import SimulatorError
 from igx.sim.declared import Declared
+from igx.sim.entities import GroundPlane
 from igx.sim.simulator import Simulator
 from igx.sim.terrain_cells import Grid, TerrainConfig
 
 _FIELDS = ("geom_pos", "geom_size", "geom_quat")
 
 
-class Terrain(Declared["TerrainState"]):
+class Terrain(Declared["LevelGround"]):
     """Rough ground in place of a task's level one: ``ground = Terrain(setting("terrain"))``.
 
     Args:
-        config: which cells there are.
+        config: which cells there are; None for a level floor without end.
     """
 
-    writes: Sequence[str] = _FIELDS
-
-    def __init__(self, config: TerrainConfig) -> None:
+    def __init__(self, config: TerrainConfig | None) -> None:
         self.config = config
+        self.writes = () if config is None else _FIELDS
+
+    def resolved(self, config: Any) -> Self:
+        mine = super().resolved(config)
+        mine.writes = () if mine.config is None else _FIELDS
+        return mine
 
     @functools.cached_property
-    def grid(self) -> Grid:
+    def grid(self) -> Grid | None:
         """All cells."""
-        return Grid(self.config)
+        return None if self.config is None else Grid(self.config)
 
     def add_to(self, spec: mujoco.MjSpec) -> None:
-        grid = self.grid
+        if self.grid is None:
+            floor = GroundPlane()
+            floor.name = self.name
+            floor.add_to(spec)
+        else:
+            self._add_cells(spec, self.grid)
+
+    def _add_cells(self, spec: mujoco.MjSpec, grid: Grid) -> None:
         row = grid.fullest  # room for contacts is measured on this one
         height = np.array([0.0, 0.0, grid.origins[row, 2] + 1e-3])
         for index, (pos, size, quat) in enumerate(zip(grid.pos[row], grid.size[row], grid.quat[row], strict=True)):
@@ -58,29 +72,64 @@ class Terrain(Declared["TerrainState"]):
                 pos=pos - height,
                 size=size,
                 quat=turned,
-                friction=[self.config.friction, 0.005, 0.0001],
+                friction=[grid.config.friction, 0.005, 0.0001],
                 material="ground",
             )
 
-    def bind(self, simulator: Simulator) -> "TerrainState":
-        return TerrainState(self, simulator)
+    def bind(self, simulator: Simulator) -> "LevelGround":
+        return LevelGround(simulator) if self.grid is None else TerrainState(self.name, self.grid, simulator)
 
 
-class TerrainState:
-    """The ground of each environment. Positions are relative to the environment's own origin.
+class LevelGround:
+    """A level floor without end, as a terrain of one level. Positions are relative to the environment's own origin.
 
     Attributes:
         num_levels, num_types: size of the grid.
-        type_names: which type each column is.
         cell_size: edge of a cell [m].
-        reach: up to where the cell is repeated, to each side [m]; level ground follows.
+        reach: up to where there are cells, to each side [m].
         level, type: which cell the environment has, int64 `[num_envs]`; `set_level` changes it.
+    """
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.num_levels, self.num_types = 1, 1
+        self.cell_size = self.reach = math.inf
+        self.level, self.type = torch.zeros(2, simulator.num_envs, dtype=torch.long, device=simulator.device)
+        self._nowhere = torch.zeros(simulator.num_envs, 3, device=simulator.device)
+        self._scans: dict[tuple[Sequence[float], Sequence[float]], Tensor] = {}
+
+    @property
+    def origin(self) -> Tensor:
+        """Where a robot starts: the middle of the cell, as high as the ground [m], shape `[num_envs, 3]`."""
+        return self._nowhere
+
+    def height_at(self, xy: Tensor) -> Tensor:
+        """Height of the ground [m], shape `[num_envs, n]`, at the points `xy` [m], shape `[num_envs, n, 2]`."""
+        return torch.zeros_like(xy[..., 0])
+
+    def set_level(self, level: Tensor) -> None:
+        """Move the environments of `mask` to other levels, `[num_envs]`; their ground changes when they start anew."""
+
+    def scan_points(self, x: Sequence[float], y: Sequence[float]) -> Tensor:
+        """All points of a grid [m], y changing fastest, shape `[len(x) * len(y), 2]`; the same tensor each time."""
+        key = (tuple(x), tuple(y))
+        if key not in self._scans:
+            self._scans[key] = torch.cartesian_prod(*(torch.tensor(part, device=self.level.device) for part in key))
+        return self._scans[key]
+
+
+class TerrainState(LevelGround):
+    """The rough ground of each environment.
+
+    Attributes:
+        type_names: which type each column is.
+        reach: up to where the cell is repeated, to each side [m]; level ground follows.
         mask: the environments that may be changed, bool `[num_envs]`.
         buffers: what has to be saved.
     """
 
-    def __init__(self, declared: Terrain, simulator: Simulator) -> None:
-        config, grid, device = declared.config, declared.grid, simulator.device
+    def __init__(self, name: str, grid: Grid, simulator: Simulator) -> None:
+        super().__init__(simulator)
+        config, device = grid.config, simulator.device
         self.num_levels, self.num_types, self.type_names = config.levels, config.types, config.type_names
         self.cell_size = config.cell_size
         self.reach = (config.around + 0.5) * config.cell_size
@@ -90,12 +139,11 @@ class TerrainState:
         self.buffers = {"level": self.level, "type": self.type}
         self.mask = torch.ones(num_envs, dtype=torch.bool, device=device)
         self._heights, self._origins = _float(grid.heights, device), _float(grid.origins, device)
-        columns = _columns(declared.name, simulator.model)
+        columns = _columns(name, simulator.model)
         self._parts = [
-            (simulator.model_field(name)[:, columns], _float(values, device))
-            for name, values in zip(_FIELDS, (grid.pos, grid.size, grid.quat), strict=True)
+            (simulator.model_field(field)[:, columns], _float(values, device))
+            for field, values in zip(_FIELDS, (grid.pos, grid.size, grid.quat), strict=True)
         ]
-        self._scans: dict[tuple[Sequence[float], Sequence[float]], Tensor] = {}
         self.begin_episodes()
         simulator.commit_model()
 
@@ -106,14 +154,10 @@ class TerrainState:
 
     @property
     def origin(self) -> Tensor:
-        """Where a robot starts: the middle of the cell, as high as the ground [m], shape `[num_envs, 3]`."""
         return self._origins[self.cell]
 
     def height_at(self, xy: Tensor) -> Tensor:
-        """Height of the ground [m], shape `[num_envs, n]`, at the points `xy` [m], shape `[num_envs, n, 2]`.
-
-        To the nearest of the heights that are `resolution` apart.
-        """
+        """Height of the ground [m], to the nearest of those that are `resolution` apart; shapes as for level ground."""
         count = self._heights.shape[-1]
         within = torch.remainder(xy + 0.5 * self.cell_size, self.cell_size)
         index = (within * (count / self.cell_size)).long().clamp(0, count - 1)
@@ -121,7 +165,6 @@ class TerrainState:
         return self._heights.take(flat) * (xy.abs().amax(-1) < self.reach)
 
     def set_level(self, level: Tensor) -> None:
-        """Move the environments of `mask` to other levels, `[num_envs]`; their ground changes when they start anew."""
         self.level.copy_(torch.where(self.mask, level.clamp(0, self.num_levels - 1), self.level))
 
     def begin_episodes(self) -> None:
@@ -129,13 +172,6 @@ class TerrainState:
         rows, mask = self.cell, self.mask[:, None, None]
         for values, of_cells in self._parts:
             values.copy_(torch.where(mask, of_cells[rows], values))
-
-    def scan_points(self, x: Sequence[float], y: Sequence[float]) -> Tensor:
-        """All points of a grid [m], y changing fastest, shape `[len(x) * len(y), 2]`; the same tensor each time."""
-        key = (tuple(x), tuple(y))
-        if key not in self._scans:
-            self._scans[key] = torch.cartesian_prod(*(torch.tensor(part, device=self.level.device) for part in key))
-        return self._scans[key]
 
 
 def _float(values: NDArray[np.float64], device: torch.device) -> Tensor:

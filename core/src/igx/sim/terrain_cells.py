@@ -167,6 +167,7 @@ class Grid:
     Rows are cells, level by level: row `level * types + type`.
 
     Attributes:
+        config: what it was made by.
         pos, size, quat: of the floor, the border's four boxes, and the boxes of all repetitions [m]; shape `[rows,
             geoms, 3]` or `[rows, geoms, 4]`.
         fullest: the row of most boxes, and of those the last.
@@ -175,7 +176,7 @@ class Grid:
     """
 
     def __init__(self, config: TerrainConfig) -> None:
-        self._config = config
+        self.config = config
         cells = [
             make_cell(
                 config, kind, difficulty=level / config.levels, rng=np.random.default_rng([config.seed, level, i])
@@ -194,12 +195,8 @@ class Grid:
         highest = self.heights[:, centre, centre].max((1, 2))
         self.origins = np.stack([0 * highest, 0 * highest, highest], axis=-1)
 
-    def _cell(self, level: int, column: int) -> shapes.Cell:
-        config, rng = self._config, np.random.default_rng([self._config.seed, level, column])
-        return make_cell(config, config.type_names[column], difficulty=level / config.levels, rng=rng)
-
     def _parts(self, cell: shapes.Cell, num_boxes: int) -> tuple[shapes.Floats, shapes.Floats, shapes.Floats]:
-        config = self._config
+        config = self.config
         pos, half, quat = _spread(cell, num_boxes)
         steps = range(-config.around, config.around + 1)
         shifts = np.array([(i, j, 0) for i in steps for j in steps]) * config.cell_size
@@ -213,7 +210,7 @@ class Grid:
 
     def _border(self, floor: float) -> tuple[shapes.Floats, shapes.Floats]:
         """Level ground around a cell that lies deeper; below the floor where that is level itself."""
-        inner = (self._config.around + 0.5) * self._config.cell_size
+        inner = (self.config.around + 0.5) * self.config.cell_size
         middle, half = inner + _BORDER / 2, _BORDER / 2
         top = -shapes.THICKNESS / 2 if floor < 0 else -2 * shapes.THICKNESS
         pos = [(middle, 0, top), (-middle, 0, top), (0, middle, top), (0, -middle, top)]

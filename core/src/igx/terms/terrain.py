@@ -11,7 +11,7 @@ from torch import Tensor
 from igx.errors import TaskError, suggest
 from igx.math import rotate, yaw_quat
 from igx.sim.entities import ArticulationState
-from igx.sim.terrain import TerrainState
+from igx.sim.terrain import LevelGround
 from igx.task.task import Task
 
 _SCAN_X = (-0.8, -0.7, -0.6, -0.5, -0.4, -0.3, -0.2, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
@@ -117,8 +117,8 @@ def _robot(task: Task, name: str) -> ArticulationState:
     return task.live(name)
 
 
-def _ground(task: Task, name: str) -> TerrainState:
+def _ground(task: Task, name: str) -> LevelGround:
     live = task.live(name)
-    if not isinstance(live, TerrainState):
+    if not isinstance(live, LevelGround):
         raise TaskError(f"{name!r} of {type(task).__name__} is no Terrain; declare it: {name} = Terrain(...).")
     return live

@@ -26,9 +26,10 @@ def igx_tasks() -> Iterator[TaskSpec]:
         summary="ANYmal C walks at a commanded velocity over slopes, stairs and blocks that get harder.",
     )
     for robot, name in (("anymal", "ANYmal C"), ("go2", "Unitree Go2"), ("g1", "Unitree G1")):
-        yield TaskSpec(
-            name=f"velocity-flat-{robot}",
-            target="igx_tasks_locomotion.velocity:Velocity",
-            summary=f"{name} walks at a commanded velocity on level ground.",
-            preset=("velocity", f"velocity_{robot}"),
-        )
+        for kind, where in (("flat", "level ground"), ("rough", "slopes, stairs and blocks that get harder")):
+            yield TaskSpec(
+                name=f"velocity-{kind}-{robot}",
+                target="igx_tasks_locomotion.velocity:Velocity",
+                summary=f"{name} walks at a commanded velocity over {where}.",
+                preset=("velocity", f"velocity_{robot}", f"velocity_{kind}"),
+            )

@@ -12,7 +12,10 @@ from igx import (
     Sensor,
     Task,
     TaskConfig,
+    Terrain,
+    TerrainConfig,
     command,
+    curriculum,
     metric,
     observation,
     on_interval,
@@ -55,6 +58,7 @@ class VelocityConfig(TaskConfig):
 
     clip_actions: float | None = Field(None, gt=0, description="Actions are clipped to plus and minus this.")
     robot: RobotConfig = Field(description="The robot.")
+    terrain: TerrainConfig | None = Field(None, description="Rough ground; null for a level floor.")
     heading_gain: float | None = Field(
         0.5, gt=0, description="Yaw rate by which a heading is taken [1/s]; null if yaw rates are commanded themselves."
     )
@@ -66,10 +70,12 @@ class Velocity(Task):
 
     Rewards are of the kind that mjlab and Isaac Lab pay for their velocity tasks: a kernel of the tracking errors, and
     small costs that make a gait: steps instead of sliding, a pose near the default one, smooth actions. Other robots
-    are other settings of `task.robot`.
+    are other settings of `task.robot`. On rough ground (`task.terrain`) the policy sees the heights around it, and
+    robots that come far go on to harder levels.
     """
 
     config: VelocityConfig
+    ground = Terrain(setting("terrain"))
     robot = Articulation(
         setting("robot.model"),
         spawn_height=setting("robot.spawn_height"),
@@ -93,7 +99,7 @@ class Velocity(Task):
             per_joint(self.config.robot.pose_tolerance, self.robot.joint_names, what="task.robot.pose_tolerance")
         )
         self.up = self.tensor((0.0, 0.0, 1.0))
-        self.level = math.cos(math.radians(self.config.steepest_tilt))
+        self.least_upright = math.cos(math.radians(self.config.steepest_tilt))
 
     def update(self) -> None:
         self.air_time += self.step_dt
@@ -131,7 +137,9 @@ class Velocity(Task):
         """Distance of the yaw rate from the one that is wanted [rad/s]."""
         return (self.wanted()[:, 2] - self.robot.root_ang_vel_b[:, 2]).abs()
 
-    # What the policy sees, in this order.
+    level = metric(terms.terrain_level)
+
+    # What the policy sees, in this order; heights on rough ground only.
 
     lin_vel = observation(terms.root_lin_vel_b, noise=0.1)
     ang_vel = observation(terms.root_ang_vel_b, noise=0.2, scale=0.25)
@@ -145,6 +153,7 @@ class Velocity(Task):
     joint_pos = observation(terms.joint_pos, noise=0.01)
     joint_vel = observation(terms.joint_vel, noise=1.5, scale=0.05)
     last_action = observation(terms.last_action)
+    heights = observation(terms.height_scan, noise=0.05, below=setting("robot.spawn_height"), enabled=False)
 
     # What it is paid for. Costs are positive quantities with negative weights.
 
@@ -215,8 +224,9 @@ class Velocity(Task):
         return self.foot_force().unflatten(1, (-1, 3)).norm(dim=-1) > 1.0
 
     def sole_heights(self) -> Tensor:
-        """Heights of the feet above the ground [m], shape `[num_envs, feet]`."""
-        return self.sole_pos().unflatten(1, (-1, 3))[..., 2]
+        """Heights of the feet above the ground below them [m], shape `[num_envs, feet]`."""
+        soles = self.sole_pos().unflatten(1, (-1, 3))
+        return soles[..., 2] - self.ground.height_at(soles[..., :2])
 
     def sole_speeds(self) -> Tensor:
         """Speeds of the feet in the ground plane [m/s], shape `[num_envs, feet]`."""
@@ -227,20 +237,20 @@ class Velocity(Task):
     @termination
     def fallen(self) -> Tensor:
         """The root is tilted too far."""
-        return -terms.projected_gravity(self)[:, 2] < self.level
+        return -terms.projected_gravity(self)[:, 2] < self.least_upright
 
     @termination
     def trunk_touches(self) -> Tensor:
         """A body that must not touch anything does."""
         return (self.trunk_force().unflatten(1, (-1, 3)).norm(dim=-1) > 1.0).any(-1)
 
+    start = on_reset(terms.start_on_terrain, spread=0.5)
+
     @on_reset
-    def place(self, spread: float = 0.5) -> None:
-        """Stand in the default pose, somewhere near the origin [m], facing anywhere."""
-        offset = torch.cat([self.uniform(-spread, spread, 2), torch.zeros_like(self.robot.root_pos[:, 2:])], dim=-1)
+    def face_anywhere(self) -> None:
+        """Start with any heading."""
         yaw = self.uniform(-math.pi, math.pi, 1)[:, 0]
-        quat = quat_from_axis_angle(self.up.expand(self.num_envs, -1), yaw)
-        self.robot.set_root(pos=self.robot.root_pos + offset, quat=quat)
+        self.robot.set_root(quat=quat_from_axis_angle(self.up.expand(self.num_envs, -1), yaw))
 
     @on_reset
     def scatter_joints(self, spread: float = 0.1) -> None:
@@ -251,3 +261,4 @@ class Velocity(Task):
     friction = on_start(terms.friction, sliding=(0.4, 1.2))
     load = on_start(terms.center_of_mass, offset=(-0.02, 0.02), bodies=setting("robot.trunk"))
     push = on_interval(terms.push, every_s=(5.0, 8.0), lin_vel=(-0.5, 0.5), ang_vel=(-0.3, 0.3))
+    climb = curriculum(terms.climb_by_distance, up=0.5, down=0.25, command="velocity")
