@@ -160,7 +160,7 @@ def test_robots_stand_on_their_feet_where_they_begin(robot: str) -> None:
         carried.append(float(task.foot_force().unflatten(1, (-1, 3))[..., 2].sum(-1).mean()) / weight)
         assert not env.terminated.any()
     assert sum(carried[10:]) / 15 == pytest.approx(1.0, abs=0.2)
-    assert float(task.sole_heights().abs().median()) < 0.02
+    assert float(task.sole_heights().abs().median()) < 0.03  # some sites are within the foot
 
 
 def test_pushes_move_robots_now_and_then() -> None:
@@ -193,7 +193,8 @@ def test_on_rough_ground_robots_see_heights_start_on_their_cells_and_climb() -> 
     env.reset()
     assert env.observation_widths == {"policy": 48 + 140}
     above = task.robot.root_pos[:, 2] - task.ground.height_at(task.robot.root_pos[:, None, :2])[:, 0]
-    assert (above.min().item(), above.max().item()) == (pytest.approx(0.33, abs=0.05), pytest.approx(0.33, abs=0.05))
+    assert above.median().item() == pytest.approx(0.33, abs=0.01)
+    assert above.min().item() > 0.32  # above the highest point near the start
     far = task.robot.root_pos + torch.tensor([5.0, 0.0, 2.0])
     task.mask.copy_(torch.arange(40) < 20)
     task.robot.set_root(pos=far, quat=torch.tensor([0.0, 1.0, 0.0, 0.0]))  # upside down, which ends the episode
