@@ -91,6 +91,11 @@ class MujocoGpu(Simulator):
         for name in ("qpos", "qvel", "ctrl", *(["act"] if model.na else [])):
             self.field(name)
 
+    @property
+    def engine(self) -> Any:
+        """The engine's own model."""
+        return self._model
+
     def _put_model(self) -> Any:
         self._require_variable()
         batched = [name for name in self.varied if not name.startswith("opt.")]
