@@ -15,3 +15,9 @@ def igx_tasks() -> Iterator[TaskSpec]:
         target="igx_tasks_locomotion.ant:Ant",
         summary="A four-legged robot runs towards a far target without falling over.",
     )
+    yield TaskSpec(
+        name="ant-sac",
+        target="igx_tasks_locomotion.ant:Ant",
+        summary="The same, trained by SAC.",
+        agent="sac",
+    )
