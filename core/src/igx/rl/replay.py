@@ -55,7 +55,8 @@ class ReplayBuffer:
 
     def state_dict(self) -> State:
         """What `load_state_dict` needs to go on: the rows that hold something. Waits for the device."""
-        filled = self.rows[: int(self.count)].clone()  # a slice would be saved with all that it is a slice of
+        # copied, since a slice is saved with all that it is a slice of, and to where there is room for another one
+        filled = self.rows[: int(self.count)].to("cpu", copy=True)
         return {"capacity": self.capacity, "rows": filled, "next": self.next}
 
     def load_state_dict(self, state: State) -> None:

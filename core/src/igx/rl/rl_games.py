@@ -222,11 +222,7 @@ def sac_params(config: RunConfig, env: VecEnv, *, algo: str) -> Params:
             "log_std_bounds": list(sac.log_std_bounds),
             **config.network.options,
         },
-        "config": {
-            **run(config.run, env),
-            **_sac(sac, env),
-            "compile": bool(config.sim.compile) if sac.compile is None else sac.compile,
-        },
+        "config": {**run(config.run, env), **_sac(sac, env)},
     }
 
 

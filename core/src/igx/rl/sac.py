@@ -12,7 +12,7 @@ Losses, networks and checkpoint keys are rl_games'. With `sac.bootstrap=previous
 - Actions are in [-1, 1], which is the range of our environments: log-probabilities need no correction for a scale.
 - Checkpoints are written atomically and read without running code.
 - Losses and returns leave the device once an epoch.
-- On CUDA, acting and updates are recorded as CUDA graphs (`sac.capture`), and losses may be compiled (`sac.compile`).
+- On CUDA, acting and updates are recorded as CUDA graphs (`sac.capture`).
 """
 
 from collections.abc import Callable
@@ -72,8 +72,6 @@ class Sac(SACAgent):
         networks = self.model.sac_network
         self._actor, self._critic = [*networks.actor.parameters()], [*networks.critic.parameters()]
         self._targets = [*networks.critic_target.parameters()]
-        if self.config["compile"]:
-            self._compile()
         self.algo_observer.after_init(self)
 
     # The epoch.
@@ -259,11 +257,6 @@ class Sac(SACAgent):
 
     def _precision(self) -> torch.amp.autocast:
         return torch.amp.autocast(self.torch_device.type, enabled=self.in_bfloat16, dtype=torch.bfloat16)
-
-    def _compile(self) -> None:
-        """Have torch compile what consists of many small operations; the random numbers stay the same."""
-        compiled = partial(torch.compile, dynamic=False, options={"fallback_random": True})
-        self.critic_loss, self.policy_loss = compiled(self.critic_loss), compiled(self.policy_loss)
 
     # Recording.
 

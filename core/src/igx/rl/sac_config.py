@@ -48,7 +48,8 @@ class SacConfig(Config):
         "num_actors": "say sim.num_envs",
         "device": "say sim.device",
         "reward_shaper": "say sac.reward_scale and sac.reward_shift",
-        "torch_compile": "say sac.compile",
+        "torch_compile": "say sim.compile, which compiles the task's step",
+        "compile": "say sim.compile, which compiles the task's step",
         "num_seed_steps": "rl_games never read it; say sac.warmup_epochs",
         "minibatch_size": "say sac.batch_size",
     }
@@ -147,10 +148,6 @@ class SacConfig(Config):
     )
     capture: bool = Field(
         default=True, description="Record acting and updates as CUDA graphs, which saves launching kernels; CUDA only."
-    )
-    compile: bool | None = Field(
-        default=None,
-        description="Compile the losses with torch.compile; null does as sim.compile does for the task.",
     )
     mixed_precision: bool = Field(default=False, description="Update in bfloat16 where that is safe.")
 
