@@ -19,7 +19,6 @@ from igx.rl.ppo_config import PpoConfig
 from igx.rl.replay import ReplayBuffer
 from igx.rl.rl_games import Runner
 from igx.rl.sac import Sac, transition_widths
-from igx.rl.sac_config import SacConfig
 from igx.rl.stock_ppo import StockPpo
 
 _MODELS = {
@@ -180,7 +179,7 @@ class SacAgent(Agent):
         Raises:
             SimulatorError: there is too little.
         """
-        sac = _settings(config)
+        sac = rl_games.sac_settings(config)
         widths = transition_widths(observations=env.observation_widths["policy"], actions=env.num_actions)
         require_memory_for(
             sac.buffer_size * ReplayBuffer.bytes_per_row(widths),
@@ -193,7 +192,8 @@ class SacAgent(Agent):
 
     def on_trial(self, config: RunConfig) -> RunConfig:
         """Without the warm-up, which learns nothing."""
-        at_once = _settings(config).model_copy(update={"warmup_epochs": 0, "warmup_frames": None})
+        no_warmup = {"warmup_epochs": 0, "warmup_frames": None}
+        at_once = rl_games.sac_settings(config).model_copy(update=no_warmup)
         return config.model_copy(update={config.agent_section: at_once})
 
     def start_from(self, algo: Any, state: State, *, path: Path) -> None:
@@ -215,12 +215,6 @@ class SacAgent(Agent):
         """
         _refuse_other_networks(player.model, state, path=path)
         player.set_weights(state)
-
-
-def _settings(config: RunConfig) -> SacConfig:
-    if not isinstance(config.agent, SacConfig):
-        raise ConfigError(f"Agent {config.run.agent!r} has other settings than SAC's, which are SacConfig.")
-    return config.agent
 
 
 def _refuse_other_networks(model: Any, state: State, *, path: Path) -> None:

@@ -58,6 +58,7 @@ __all__ = [
     "register_model",
     "register_network",
     "sac_params",
+    "sac_settings",
     "seed_everything",
     "swap_and_flatten01",
 ]
@@ -204,9 +205,7 @@ def sac_params(config: RunConfig, env: VecEnv, *, algo: str) -> Params:
     Raises:
         ConfigError: the settings ask for an observation group that the task doesn't declare.
     """
-    sac = config.agent
-    if not isinstance(sac, SacConfig):
-        raise ConfigError(f"Agent {config.run.agent!r} has settings of type {type(sac).__name__}; SAC's are SacConfig.")
+    sac = sac_settings(config)
     if sac.bootstrap == "terminal":
         _refuse_missing_terminal(env, setting="sac.bootstrap", seen_by="policy")
     name = SOFT_ACTOR_CRITIC if config.network.name == BUILT_IN_NETWORK else config.network.name
@@ -224,6 +223,18 @@ def sac_params(config: RunConfig, env: VecEnv, *, algo: str) -> Params:
         },
         "config": {**run(config.run, env), **_sac(sac, env)},
     }
+
+
+def sac_settings(config: RunConfig) -> SacConfig:
+    """The agent's section of a run of SAC.
+
+    Raises:
+        ConfigError: it is another algorithm's.
+    """
+    sac = config.agent
+    if not isinstance(sac, SacConfig):
+        raise ConfigError(f"Agent {config.run.agent!r} has settings of type {type(sac).__name__}; SAC's are SacConfig.")
+    return sac
 
 
 def run(settings: RunSettings, env: VecEnv) -> Params:
