@@ -16,6 +16,12 @@ def igx_tasks() -> Iterator[TaskSpec]:
         summary="A four-legged robot runs towards a far target without falling over.",
     )
     yield TaskSpec(
+        name="ant-sac",
+        target="igx_tasks_locomotion.ant:Ant",
+        summary="The same, trained by SAC.",
+        agent="sac",
+    )
+    yield TaskSpec(
         name="anymal",
         target="igx_tasks_locomotion.anymal:Anymal",
         summary="ANYmal C walks over level ground at a commanded velocity.",
