@@ -127,7 +127,8 @@ TOTAL_MASS = {"ant": 0.91088, "cartpole": 2.0}
 
 
 def test_every_model_has_a_table() -> None:
-    assert set(igx_assets.names()) == set(BODIES) == set(JOINTS) == set(TOTAL_MASS)
+    built = {"balance_bot", "quadcopter", "ingenuity"}  # in test_built_models.py
+    assert set(igx_assets.names()) - built == set(BODIES) == set(JOINTS) == set(TOTAL_MASS)
 
 
 @pytest.mark.parametrize("name", TOTAL_MASS)

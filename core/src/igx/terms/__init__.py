@@ -5,14 +5,17 @@ that look at a robot take its attribute's name, `robot` by default.
 """
 
 from igx.terms.actions import action_l2, action_power, action_rate_l2, last_action
-from igx.terms.joints import joint_pos, joint_pos_scaled, joint_vel, joints_at_limit
+from igx.terms.joints import joint_effort, joint_pos, joint_pos_scaled, joint_vel, joints_at_limit
 from igx.terms.root import (
     projected_gravity,
     root_ang_vel_b,
+    root_ang_vel_w,
     root_below,
     root_height,
     root_lin_vel_b,
+    root_lin_vel_w,
     root_quat,
+    root_upright,
     root_yaw_roll,
     wrench,
 )
@@ -23,6 +26,7 @@ __all__ = [
     "action_power",
     "action_rate_l2",
     "alive",
+    "joint_effort",
     "joint_pos",
     "joint_pos_scaled",
     "joint_vel",
@@ -30,10 +34,13 @@ __all__ = [
     "last_action",
     "projected_gravity",
     "root_ang_vel_b",
+    "root_ang_vel_w",
     "root_below",
     "root_height",
     "root_lin_vel_b",
+    "root_lin_vel_w",
     "root_quat",
+    "root_upright",
     "root_yaw_roll",
     "wrench",
 ]

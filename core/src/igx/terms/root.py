@@ -44,11 +44,30 @@ def root_yaw_roll(task: Task, robot: str = "robot") -> Tensor:
     return torch.stack([yaw(quat), roll(quat)], dim=-1).remainder(2.0 * math.pi)
 
 
+def root_upright(task: Task, robot: str = "robot") -> Tensor:
+    """Cosine of the root's tilt from upright."""
+    live: ArticulationState = task.live(robot)
+    _, x, y, _ = live.root_quat.unbind(-1)
+    return 1.0 - 2.0 * (x * x + y * y)
+
+
 def projected_gravity(task: Task, robot: str = "robot") -> Tensor:
     """Direction of gravity in the root's frame, shape `[num_envs, 3]`; (0, 0, -1) when upright."""
     live: ArticulationState = task.live(robot)
     w, x, y, z = live.root_quat.unbind(-1)
     return -torch.stack([2.0 * (x * z - w * y), 2.0 * (y * z + w * x), 1.0 - 2.0 * (x * x + y * y)], dim=-1)
+
+
+def root_lin_vel_w(task: Task, robot: str = "robot") -> Tensor:
+    """Velocity of the root in the world [m/s], shape `[num_envs, 3]`."""
+    live: ArticulationState = task.live(robot)
+    return live.root_lin_vel_w
+
+
+def root_ang_vel_w(task: Task, robot: str = "robot") -> Tensor:
+    """Angular velocity of the root in the world [rad/s], shape `[num_envs, 3]`."""
+    live: ArticulationState = task.live(robot)
+    return live.root_ang_vel_w
 
 
 def wrench(task: Task, robot: str = "robot") -> Tensor:
