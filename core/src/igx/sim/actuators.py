@@ -98,9 +98,10 @@ class JointActuator(Actuator["JointActuatorState"]):
         patterns = [self.joints] if isinstance(self.joints, str) else self.joints
         what = f"joint of {self.robot.name!r}"
         driven = {joint for pattern in patterns for joint in matching(pattern, own, what=what)}
-        for target in (self.robot.prefix + joint for joint in own if joint in driven):
-            name = f"{self.name}:{target.removeprefix(self.robot.prefix)}"
-            self._control(spec.add_actuator(name=name, target=target, trntype=mujoco.mjtTrn.mjTRN_JOINT))
+        for joint in (joint for joint in own if joint in driven):
+            actuator = spec.add_actuator(name=f"{self.name}:{joint}", target=self.robot.prefix + joint)
+            actuator.trntype = mujoco.mjtTrn.mjTRN_JOINT
+            self._control(actuator)
 
     @abstractmethod
     def _control(self, actuator: mujoco.MjsActuator) -> None:
@@ -136,7 +137,7 @@ class JointPosition(JointActuator):
         effort_limit: largest torque or force; None leaves the joint's own limit.
         relative: whether targets add to the default joint positions instead of to 0.
         integrated: whether actions move the target, within the joint's limits, instead of being it. The target begins
-            where the joint is at a reset.
+            where the joint is at a reset, and `relative` does not matter.
     """
 
     def __init__(

@@ -33,7 +33,8 @@ class BallBalance(Task):
       the legs and gravity do to the tray is no part of it.
     - Of those sensors its policy sees the x component of the forces, but not y and z, and all of the torques, component
       by component, each across the sensors. That was meant to be one sensor after the other; the columns are kept.
-    - An action counts from an episode's first step on, where there the first one is discarded.
+    - An episode has all of its 500 steps, and an action counts from the first one on; there the first action is
+      discarded, and the last step left out.
     - The knees' gains are a tenth, with the same ratio: as quick, but softer. Stiffer ones, in closed chains, are
       stable at shorter steps only.
     - The legs collide with nothing; the ball can't reach them before it has dropped.

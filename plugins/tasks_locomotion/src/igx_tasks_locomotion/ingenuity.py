@@ -36,9 +36,9 @@ class Ingenuity(Task):
 
     Each rotor takes three actions: how far its thrust leans to the body's x and y, and the thrust, which may be
     negative. As in IsaacGymEnvs 1.5.1, except that nothing limits how fast the helicopter turns (there 4 pi rad/s),
-    that the rotors do not spin for show, that the target is not drawn, that an action counts from an episode's first
-    step on (there the first one is discarded), and that the quaternion is seen in the order (w, x, y, z). The presets
-    set the gravity of Mars.
+    that the rotors do not spin for show, that the target is not drawn, that an episode has all of its 2000 steps and
+    an action counts from the first one on (there the first action is discarded, and the last step left out), and that
+    the quaternion is seen in the order (w, x, y, z). The presets set the gravity of Mars.
     """
 
     config: IngenuityConfig

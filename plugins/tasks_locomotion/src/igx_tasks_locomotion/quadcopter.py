@@ -36,8 +36,9 @@ class Quadcopter(Task):
     """Hover at `target`; the episode ends beyond `reach` of it, or below `crash_height`.
 
     Actions move the tilts of the rotors, eight joints, and then change their four thrusts. As in IsaacGymEnvs 1.5.1,
-    except that nothing limits how fast the chassis turns (there 4 pi rad/s), that an action counts from an episode's
-    first step on (there the first one is discarded), and that the quaternion is seen in the order (w, x, y, z).
+    except that nothing limits how fast the chassis turns (there 4 pi rad/s), that an episode has all of its 500 steps
+    and an action counts from the first one on (there the first action is discarded, and the last step left out), and
+    that the quaternion is seen in the order (w, x, y, z).
     """
 
     config: QuadcopterConfig
