@@ -77,9 +77,12 @@ def test_widths_are_measured_and_a_task_that_cannot_be_built_is_an_error_of_its_
 def test_widths_stand_in_two_more_columns(igx: Program) -> None:
     done = igx("list-tasks", "--widths", env={"IGX_PLUGINS": "off"})
     assert (done.returncode, done.stderr) == (0, "")
-    head, cartpole = done.stdout.splitlines()
+    head, *rows = done.stdout.splitlines()
     assert head.split()[-2:] == ["observations", "actions"]
-    assert cartpole.split()[-2:] == ["policy:4", "1"]
+    assert {row.split()[0]: row.split()[-2:] for row in rows} == {
+        "ball-balance": ["policy:24", "3"],
+        "cartpole": ["policy:4", "1"],
+    }
 
 
 def test_on_a_terminal_only_the_summary_is_broken_to_fit(distributions: Distributions, igx: Program) -> None:
