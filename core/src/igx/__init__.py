@@ -23,16 +23,23 @@ if TYPE_CHECKING:
     from igx.sim.entities import RigidBody as RigidBody
     from igx.sim.entities import Static as Static
     from igx.sim.sensors import Sensor as Sensor
+    from igx.sim.terrain import Terrain as Terrain
+    from igx.sim.terrain_cells import TerrainConfig as TerrainConfig
     from igx.task import Program as Program
     from igx.task import Task as Task
     from igx.task import TaskConfig as TaskConfig
+    from igx.task import command as command
+    from igx.task import curriculum as curriculum
     from igx.task import group as group
     from igx.task import metric as metric
     from igx.task import observation as observation
+    from igx.task import on_interval as on_interval
     from igx.task import on_reset as on_reset
+    from igx.task import on_start as on_start
     from igx.task import remembered as remembered
     from igx.task import reward as reward
     from igx.task import termination as termination
+    from igx.task import writes as writes
 
     __version__: str
 
@@ -49,17 +56,24 @@ _HOMES = {
     "Static": "igx.sim.entities",
     "Task": "igx.task",
     "TaskConfig": "igx.task",
+    "Terrain": "igx.sim.terrain",
+    "TerrainConfig": "igx.sim.terrain_cells",
     "Thrust": "igx.sim.actuators",
     "VecEnv": "igx.env.vec_env",
+    "command": "igx.task",
+    "curriculum": "igx.task",
     "group": "igx.task",
     "make": "igx.env.make",
     "metric": "igx.task",
     "observation": "igx.task",
+    "on_interval": "igx.task",
     "on_reset": "igx.task",
+    "on_start": "igx.task",
     "remembered": "igx.task",
     "reward": "igx.task",
     "setting": "igx.sim.declared",
     "termination": "igx.task",
+    "writes": "igx.task",
 }
 """Public name → the module that it is imported from, lazily."""
 

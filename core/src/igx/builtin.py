@@ -15,7 +15,8 @@ from igx.plugins import (
 
 IGX_API = 1
 
-_TERMS = {
+_EVENTS = ("start", "reset", "interval")
+_TERMS: dict[str | tuple[str, ...], dict[str, str]] = {
     "reward": {
         "alive": "1 in every step.",
         "action_l2": "Sum of squared actions.",
@@ -39,9 +40,34 @@ _TERMS = {
         "joint_effort": "What the actuators exerted on each joint [N m or N].",
         "wrench": "Contact force [N] and torque [N m] on each wrench body, in its frame.",
         "last_action": "The actions just applied.",
+        "height_scan": "How far the ground lies below the root, at points around it [m].",
+        "root_height_above_ground": "Height of the root above rough ground [m].",
+        "terrain_level": "Level of the environment's ground.",
     },
     "termination": {
         "root_below": "The root is lower than a given height.",
+        "root_near_ground": "The root is less than a given height above rough ground.",
+        "off_terrain": "The root is beyond the terrain's cells.",
+    },
+    "reset": {
+        "start_on_terrain": "Put the root above the middle of the environment's cell, a little aside.",
+    },
+    "curriculum": {
+        "climb_by_distance": "Move environments to harder or easier ground by how far the robot came.",
+    },
+    "command": {
+        "velocity_command": "Velocities to move at, and a turn.",
+    },
+    _EVENTS: {
+        "friction": "Draw the friction between a robot and the ground.",
+        "mass": "Multiply mass and inertia of bodies.",
+        "center_of_mass": "Move the centre of mass of bodies.",
+        "joint_damping": "Multiply the viscous damping of joints.",
+        "joint_friction": "Multiply the dry friction of joints.",
+        "joint_armature": "Multiply the rotor inertia of joints.",
+        "gains": "Multiply stiffness and damping of a position or velocity control.",
+        "gravity": "Add to gravity.",
+        "push": "Shove a free root.",
     },
 }
 """Kind → name → summary of the terms in `igx.terms`, where each is a function of that name."""

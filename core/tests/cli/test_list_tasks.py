@@ -87,8 +87,8 @@ def test_widths_stand_in_two_more_columns(igx: Program) -> None:
 
 def test_on_a_terminal_only_the_summary_is_broken_to_fit(distributions: Distributions, igx: Program) -> None:
     install(distributions)
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", igx.on_terminal("list-tasks", columns=60)).splitlines()
-    assert max(len(line.rstrip()) for line in lines) <= 60
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", igx.on_terminal("list-tasks", columns=80)).splitlines()
+    assert max(len(line.rstrip()) for line in lines) <= 80
     assert any(line.startswith("acme:cartpole") and "Another." in line for line in lines)
     assert "long, long hall." not in "\n".join(lines)
     assert "[to]" in " ".join(lines)

@@ -8,7 +8,7 @@ from hop import Compose, is_imported
 from installed import Distributions
 
 from igx.config.overrides import Assignment
-from igx.config.presets import preset_names, read_preset
+from igx.config.presets import preset_names, read_presets
 from igx.config.run_config import RunConfig, dump, plain
 from igx.errors import ConfigError, InvalidSpecError, UnknownNameError
 
@@ -90,11 +90,22 @@ def test_a_preset_is_read_without_importing_its_package(distributions: Distribut
     distributions.write("shy/presets/shy_task.slow.yaml", "ppo: {lr: 1e-5}")
     spec = TaskSpec(name="shy-task", target="shy.tasks:Shy", summary="Shy.")
     assert preset_names(spec) == ("slow",)
-    preset = read_preset(spec, "slow")
-    assert preset is not None
+    [preset] = read_presets(spec, "slow")
     assert preset.plain() == {"ppo": {"lr": 1e-5}}
-    assert read_preset(spec) is None
+    assert read_presets(spec) == []
     assert not is_imported("shy")
+
+
+def test_presets_of_several_stems_hold_in_their_order(distributions: Distributions) -> None:
+    from igx.plugins import TaskSpec
+
+    distributions.write("shy/__init__.py", "raise AssertionError('imported')")
+    for seed, name in enumerate(("walk", "walk.gpu", "walk_dog", "walk_dog.high")):
+        distributions.write(f"shy/presets/{name}.yaml", f"run: {{seed: {seed}}}")
+    spec = TaskSpec(name="walk-dog", target="shy.tasks:Task", summary="s", preset=("walk", "walk_cat", "walk_dog"))
+    assert preset_names(spec) == ("gpu", "high")
+    for preset, seeds in ((None, [0, 2]), ("gpu", [1]), ("high", [3])):
+        assert [said.plain() for said in read_presets(spec, preset)] == [{"run": {"seed": seed}} for seed in seeds]
 
 
 def test_a_task_without_a_package_folder_has_no_presets() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from scenes import World, alive
+from scenes import ENGINES, World, alive, scene_of
 
 from igx import (
     Articulation,
@@ -60,6 +60,17 @@ PENDULUM = """
 </mujoco>
 """
 
+WHEEL = """
+<mujoco model="wheel">
+  <worldbody>
+    <body name="wheel">
+      <joint name="turn" axis="0 0 1" actuatorfrcrange="-2.5 2.5"/>
+      <inertial pos="0 0 0" mass="1" diaginertia="0.05 0.05 0.05"/>
+    </body>
+  </worldbody>
+</mujoco>
+"""
+
 
 DRONE = """
 <mujoco model="drone">
@@ -101,6 +112,28 @@ def weightless(robot: Articulation, settings: dict[str, Any] | None = None, **pa
     world.simulator.model_field("opt.gravity").zero_()
     world.simulator.commit_model()
     return world
+
+
+# Gains by joint.
+
+
+def test_gains_may_differ_between_joints(pendulum: Articulation) -> None:
+    control = JointPosition(pendulum, joints="swing|stretch", stiffness={".*": 70.0, "sw.*": 30.0}, damping={".*": 2.0})
+    model = alive(robot=pendulum, control=control).simulator.model
+    assert model.actuator_gainprm[:, 0].tolist() == [30.0, 70.0]
+    assert model.actuator_biasprm[:, 1:3].tolist() == [[-30.0, -2.0], [-70.0, -2.0]]
+
+
+def test_scales_may_be_told_by_joints(pendulum: Articulation) -> None:
+    world = weightless(pendulum, effort=JointEffort(pendulum, scale={".*": 2.0, "swing": 5.0}))
+    world["effort"].apply(torch.ones(4, 3))
+    assert world["effort"].control[0].tolist() == [5.0, 2.0, 2.0]
+
+
+def test_a_joint_that_no_gain_is_for_is_refused(pendulum: Articulation) -> None:
+    control = JointPosition(pendulum, joints="swing|stretch", stiffness={"swing": 30.0}, damping=1.0)
+    with pytest.raises(TaskError, match=r"JointPosition 'control': stiffness says nothing of the joint 'stretch'\."):
+        alive(robot=pendulum, control=control)
 
 
 # Effort.
@@ -392,6 +425,19 @@ def test_the_joints_own_limit_applies_where_none_is_given() -> None:
     assert (world["robot"].joint_effort == 15.0).all()
 
 
+def test_at_the_joints_own_limit_a_position_controller_pushes_with_all_of_it(engine: str, tmp_path: Path) -> None:
+    """The damping, which the integrator treats implicitly, must not slow down what the limit holds back anyway."""
+    (tmp_path / "wheel.xml").write_text(WHEEL)
+    wheel = Articulation(str(tmp_path / "wheel.xml"))
+    parts = scene_of(robot=wheel, hold=JointPosition(wheel, stiffness=1000.0, damping=20.0))
+    world = World(parts, ENGINES[engine], physics_dt=0.01, decimation=1)
+    world["hold"].apply(torch.tensor([[1.0], [-1.0], [0.0], [0.5]]))
+    world.simulator.step()
+    limited = torch.tensor([[1.0], [-1.0], [0.0], [1.0]])
+    torch.testing.assert_close(world["robot"].joint_effort, 2.5 * limited)
+    torch.testing.assert_close(world["robot"].joint_vel, 2.5 / 0.05 * 0.01 * limited)
+
+
 # Wrong declarations.
 
 
@@ -406,7 +452,11 @@ def test_each_of_several_patterns_has_to_match(pendulum: Articulation) -> None:
     ("actuator", "arguments", "complaint"),
     [
         (JointEffort, {"robot": "robot"}, "JointEffort: robot is 'robot'; it must be an Articulation that is declared"),
-        (JointEffort, {"scale": "2"}, "scale is '2'; it must be a number, or a list of one for each joint"),
+        (
+            JointEffort,
+            {"scale": "2"},
+            "scale is '2'; it must be a number, a list of one for each joint, or numbers by joints",
+        ),
         (JointEffort, {"scale": [1.0, "2"]}, r"scale is \[1.0, '2'\]; it must be a number"),
         (JointEffort, {"joints": 3}, "joints is 3; it must be a regular expression, or a list of such"),
         (JointPosition, {"stiffness": "1", "damping": 1.0}, "JointPosition: stiffness is '1'; it must be a number"),

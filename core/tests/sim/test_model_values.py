@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import mujoco
@@ -11,7 +12,7 @@ import torch
 import warp
 from scenes import ENGINES, PHYSICS, World, Yard, alive, assert_close
 
-from igx import Articulation
+from igx import Articulation, RigidBody, Static
 from igx.errors import SimulatorError
 from igx.sim.mujoco_cpu import MujocoCpu
 from igx.sim.simulator import Stage
@@ -113,6 +114,31 @@ def test_state_stands_still_while_model_values_change(varied_yard: World) -> Non
     before = {name: varied_yard.simulator.field(name).clone() for name in ("qpos", "qvel")}
     vary(varied_yard, "body_mass")
     assert all(torch.equal(varied_yard.simulator.field(name), value) for name, value in before.items())
+
+
+class Shelf:
+    """A ball over a shelf that is fixed to the world, turned by a quarter."""
+
+    shelf = Static(str(Path(__file__).with_name("shelf.xml")), pos=(0.0, 1.0, 0.0))
+    ball = RigidBody(shape="sphere", size=(0.1,), spawn_pos=(0.0, 1.0, 1.0))
+
+
+def test_shapes_that_never_move_are_where_and_as_large_as_their_environment_says(engine: str) -> None:
+    sizes = {"contacts_per_env": 8, "constraints_per_env": 32}
+    world = World(Shelf, ENGINES[engine], varied=("geom_pos", "geom_size"), **PHYSICS, **sizes)
+    board = world.simulator.model.geom("shelf/board").id
+    world.simulator.model_field("geom_pos")[:, board, 2] = torch.tensor([0.3, 0.5, 0.3, 0.5])
+    # environment 2 has its board aside, along y of the world, environment 3 a board that reaches back under the ball
+    world.simulator.model_field("geom_pos")[:, board, 0] = torch.tensor([0.0, 0.0, 2.0, 2.0])
+    world.simulator.model_field("geom_size")[:, board, 0] = torch.tensor([0.5, 0.5, 0.5, 3.0])
+    world.simulator.commit_model(torch.tensor([True, True, True, False]))
+    world.simulator.commit_model(torch.tensor([False, False, False, True]))
+    world.restart()
+    for _ in range(60):
+        world.simulator.step()
+    fell = world["ball"].pos[:, 2]
+    assert fell[[0, 1, 3]].tolist() == pytest.approx([0.3 + 0.12, 0.5 + 0.12, 0.5 + 0.12], abs=0.01)
+    assert float(fell[2]) < -0.3
 
 
 def test_only_committed_environments_get_their_values() -> None:

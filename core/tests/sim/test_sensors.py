@@ -75,6 +75,16 @@ def test_site_touch_is_the_normal_force_within_the_site(scale: Articulation) -> 
     assert_close(weigh(scale, "site_touch", "pad"), [5.0 * 9.81], atol=0.05)
 
 
+def test_site_position_and_velocity_are_the_site_s_in_the_world(scale: Articulation) -> None:
+    world = alive(robot=scale, place=Sensor(scale, "site_pos", on="pad"), speed=Sensor(scale, "site_lin_vel", on="pad"))
+    for _ in range(10):
+        world.simulator.step(Stage.VELOCITY)
+    robot = world["robot"]
+    assert_close(world["place"]()[0], robot.body_pos[0, robot.body_index("base")] - torch.tensor([0.0, 0.0, 0.05]))
+    assert_close(world["speed"]()[0], robot.body_lin_vel_w[0, robot.body_index("base")])
+    assert float(world["speed"]()[0, 2]) < -0.5
+
+
 @pytest.mark.parametrize(
     ("kind", "on", "expected"),
     [

@@ -163,6 +163,32 @@ def test_a_reset_from_outside_forgets_the_running_episode() -> None:
     assert (metrics["length"], metrics["return"]) == (1.0, 6.5)
 
 
+# What a task keeps of its own.
+
+
+def test_a_task_brings_its_buffers_up_to_date_once_a_step_before_its_terms_look_at_them() -> None:
+    class Aging(Cart):
+        def setup(self) -> None:
+            self.age = self.buffer("age")
+
+        def update(self) -> None:
+            self.age += 1.0
+
+        old = termination(lambda task: task.age >= 3.0)
+        aged = reward(lambda task: task.age)
+        too = observation(lambda task: task.age)
+
+        @on_reset
+        def renew(self) -> None:
+            self.write(self.age, 0.0)
+
+    placed = static(Aging, num_envs=2)
+    steps = [placed.step() for _ in range(4)]
+    assert [step.reward.tolist() for step in steps] == [[1.0, 1.0], [2.0, 2.0], [3.0, 3.0], [1.0, 1.0]]
+    assert [step.terminated[0].item() for step in steps] == [False, False, True, False]
+    assert steps[2].obs["policy"][:, 1].tolist() == [0.0, 0.0]
+
+
 # How episodes end.
 
 

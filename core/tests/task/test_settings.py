@@ -73,6 +73,8 @@ def test_defaults_are_the_declaration() -> None:
         "episode_steps": 1000,
         "clip_actions": 1.0,
         "clip_observations": None,
+        "action_noise": None,
+        "action_delay": (0, 0),
         "height": 0.4,
         "rewards": {"alive": {"weight": 0.5}, "lifted": {"weight": 2.0, "above": 0.5}},
         "observations": {
@@ -80,7 +82,11 @@ def test_defaults_are_the_declaration() -> None:
             "joints": {"enabled": True, "scale": 0.5, "noise": None, "delay": 0, "group": "policy", "robot": "robot"},
         },
         "terminations": {"dropped": {"enabled": True, "below": 0.3}},
+        "commands": {},
+        "starts": {},
         "resets": {"spin": {"enabled": True, "speed": 1.0}},
+        "intervals": {},
+        "curricula": {},
     }
 
 

@@ -125,7 +125,7 @@ def test_an_episode_starts_within_a_tenth_and_a_quarter() -> None:
 def test_a_full_action_pushes_the_cart_alone_with_four_hundred_newtons() -> None:
     placed = static(Cartpole, num_envs=3)
     placed.step([[1.0], [-0.5], [3.0]])
-    assert placed.task.effort.joint_names == ("slider_to_cart",)
+    assert placed.task.effort.action_names == ("slider_to_cart",)
     assert placed.task.effort.control.tolist() == [[400.0], [-200.0], [400.0]]
 
 

@@ -265,7 +265,7 @@ def test_an_episode_starts_in_the_default_pose_a_little_off() -> None:
 def test_a_full_action_is_fifteen_newton_metres_on_each_joint_in_their_order() -> None:
     placed = ant()
     placed.step([1.0, -1.0, 0.5, 2.0, -2.0, 0.0, 0.25, -0.5])
-    assert placed.task.effort.joint_names == placed.task.robot.joint_names
+    assert placed.task.effort.action_names == placed.task.robot.joint_names
     assert placed.task.effort.control.tolist() == [[15.0, -15.0, 7.5, 15.0, -15.0, 0.0, 3.75, -7.5]]
 
 

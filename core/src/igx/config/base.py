@@ -1,9 +1,11 @@
 """The base of all settings: frozen, closed, and clear about how a short way of writing them expands."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from igx.config.ranges import Delay
 
 if TYPE_CHECKING:
     from igx.config.run_config import RunConfig
@@ -43,6 +45,23 @@ class Config(BaseModel):
         """
 
 
+class NoiseSettings(Config):
+    """Noise that is added to a quantity; a bare number is the half-width of uniform noise."""
+
+    distribution: Literal["uniform", "gaussian"] = Field("uniform", description="Shape of the distribution.")
+    scale: float = Field(ge=0, description="Half-width (uniform) or standard deviation (gaussian).")
+
+    @classmethod
+    def expand_shorthand(cls, value: object) -> object:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return {"scale": value} if is_number else value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, value: object) -> object:
+        return cls.expand_shorthand(value)
+
+
 class TaskConfig(Config):
     """Settings that every task has; a task derives its own from it."""
 
@@ -51,3 +70,10 @@ class TaskConfig(Config):
         default=1.0, gt=0, description="Actions are clipped to plus and minus this; null for never."
     )
     clip_observations: float | None = Field(default=None, gt=0, description="The same for what observations hold.")
+    action_noise: NoiseSettings | None = Field(
+        default=None, description="Noise on what the actuators are told, not on the actions as observed; null for none."
+    )
+    action_delay: Delay = Field(
+        default=(0, 0),
+        description="How late actions reach the actuators [steps]: bounds between which each episode draws its delay.",
+    )

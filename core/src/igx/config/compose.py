@@ -9,7 +9,7 @@ from igx.config.base import Config, TaskConfig
 from igx.config.fields import dotted
 from igx.config.layers import Settings
 from igx.config.overrides import Assignment, Said, say, say_document
-from igx.config.presets import preset_names, read_preset
+from igx.config.presets import preset_names, read_presets
 from igx.config.run_config import RunConfig, plain, run_config_type
 from igx.config.sections import BUILT_IN_NETWORK
 from igx.config.settle import means_cuda, settle
@@ -72,7 +72,7 @@ def compose(
     task_spec = plugins.tasks.get(_task_name(heard))
     choice = _choose_presets(task_spec, presets, sources=heard, has_gpu=has_gpu)
     names = _names(choice)
-    differences = [preset for name in (None, *names) if (preset := read_preset(task_spec, name))]
+    differences = [preset for name in (None, *names) for preset in read_presets(task_spec, name)]
     agent_spec = plugins.agents.get(str(_last([*differences, *heard], "run", "agent") or task_spec.agent))
 
     settings = Settings(run_config_type(_task_model(task_spec), agent_spec.section, _agent_model(agent_spec)))
@@ -132,8 +132,7 @@ def _choose_presets(
     said = [part for source in sources if (part := source.part("run", "presets"))]
     if said:
         return said[-1]
-    base = read_preset(spec)
-    device = _last([base, *sources] if base else sources, "sim", "device")
+    device = _last([*read_presets(spec), *sources], "sim", "device")
     name = "gpu" if means_cuda(device, has_gpu=has_gpu) else "cpu"
     return Said(value=[name] if name in preset_names(spec) else [], origin="auto")
 

@@ -11,22 +11,26 @@ from igx.plugins import TaskSpec
 
 def preset_names(spec: TaskSpec) -> tuple[str, ...]:
     """Names of the presets of a task, sorted: those of its files `<stem>.<name>.yaml`."""
-    return tuple(name for name in sorted(_files(spec)) if name)
+    return tuple(sorted({name for stem in spec.stems for name in _files(spec, stem) if name}))
 
 
-def read_preset(spec: TaskSpec, name: str | None = None) -> Said | None:
-    """What a preset says: the one called `name`, or the task's own base, which always holds; None if it has no base.
+def read_presets(spec: TaskSpec, name: str | None = None) -> list[Said]:
+    """What a preset says: the one called `name`, or the task's own base, which always holds; none if it has no base.
+
+    A task with several stems may have a file of that name for each; what the later ones say comes later.
 
     Raises:
         ConfigError: there is no preset `name`, or its file is malformed or decides what is not a preset's to decide.
     """
-    file = _files(spec).get(name or "")
-    if file is None and name is None:
-        return None
-    if file is None:
+    files = [file for stem in spec.stems if (file := _files(spec, stem).get(name or ""))]
+    if not files and name is not None:
         known = preset_names(spec)
-        hint = suggest(name or "", known) if known else " It has none."
+        hint = suggest(name, known) if known else " It has none."
         raise ConfigError(f"Task {spec.name!r} has no preset {name!r}.{hint}")
+    return [_read(file) for file in files]
+
+
+def _read(file: Path) -> Said:
     label = f"preset {file.stem}"
     preset = say_document(read_document(file, label=f"{label} ({file})"), label=label)
     for setting in ("task", "presets"):
@@ -35,12 +39,12 @@ def read_preset(spec: TaskSpec, name: str | None = None) -> Said | None:
     return preset
 
 
-def _files(spec: TaskSpec) -> dict[str, Path]:
-    """Files of the presets by name; the base is called ''."""
+def _files(spec: TaskSpec, stem: str) -> dict[str, Path]:
+    """Files of a stem's presets by name; the base is called ''."""
     package = find_spec(spec.package)
     folders = [Path(place) / "presets" for place in (package and package.submodule_search_locations) or ()]
-    files = [file for folder in folders for file in folder.glob(f"{spec.preset}*.yaml")]
-    return {name: file for file in files if (name := _name(file, spec.preset)) is not None}
+    files = [file for folder in folders for file in folder.glob(f"{stem}*.yaml")]
+    return {name: file for file in files if (name := _name(file, stem)) is not None}
 
 
 def _name(file: Path, stem: str) -> str | None:

@@ -151,8 +151,10 @@ def _resets_masked_rows_only(env: VecEnv) -> CheckResult:
         return ", ".join(_differences(rows, {name: value[~mask] for name, value in before.items()}))
 
     env.task.mask.copy_(mask)
-    for name in env.task.chosen["reset"]:  # each by itself, before the CPU's engine drops what it wrote to other rows
-        env.task.term("reset", name)()
+    changing = [(kind, name) for kind in ("start", "reset", "interval", "curriculum") for name in env.task.chosen[kind]]
+    for kind, name in changing:  # each by itself, before the CPU's engine drops what it wrote to other rows
+        env.task.term(kind, name)()
+        env.task.forget()
         if also := touched():
             return _broken(rule, f"{name} also changed {also}; use set_joints, write, …")
     env.program.restart(mask)

@@ -1,5 +1,6 @@
 """Pictures of environments: their states rendered off screen by MuJoCo."""
 
+import copy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from igx.env.vec_env import VecEnv
 from igx.errors import RunError, SimulatorError
+from igx.sim.simulator import Simulator
 
 Picture = np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]
 """Height × width × 3."""
@@ -35,11 +37,12 @@ class Camera:
         azimuth: float = 130.0,
         elevation: float = -20.0,
     ) -> None:
-        self._model, self._data = model, mujoco.MjData(model)
+        self._model = copy.copy(model)
+        self._data = mujoco.MjData(self._model)
         self._view = mujoco.MjvCamera()
         self._view.azimuth, self._view.elevation = azimuth, elevation
         self._body = min(1, model.nbody - 1)
-        self._renderer = _renderer(model, width=width, height=height)
+        self._renderer = _renderer(self._model, width=width, height=height)
         self._show(np.asarray(model.qpos0))
         self._view.distance = 3.0 * self._size()
 
@@ -49,6 +52,13 @@ class Camera:
         self._view.lookat[:] = self._data.subtree_com[self._body]
         self._renderer.update_scene(self._data, self._view)
         return self._renderer.render()
+
+    def take_model_values(self, simulator: Simulator, env: int) -> None:
+        """Picture one environment's own model values from now on, where they differ between environments."""
+        for name in simulator.varied:
+            home = self._model.opt if name.startswith("opt.") else self._model
+            values = getattr(home, name.removeprefix("opt."))
+            values[...] = simulator.model_field(name)[env].to(torch.float64).cpu().numpy()
 
     def close(self) -> None:
         """Release the renderer."""
@@ -61,9 +71,9 @@ class Camera:
         mujoco.mj_camlight(self._model, self._data)
 
     def _size(self) -> float:
-        """How far the scene's geometry reaches from its middle [m], planes aside."""
+        """How far the scene's geometry reaches from its middle [m], the ground aside."""
         middle = self._data.subtree_com[self._body]
-        solid = self._model.geom_type != int(mujoco.mjtGeom.mjGEOM_PLANE)
+        solid = self._model.geom_bodyid > 0
         reach = np.linalg.norm(self._data.geom_xpos - middle, axis=1) + np.minimum(self._model.geom_rbound, 2.0)
         return float(reach[solid].max(initial=0.3))
 
@@ -82,6 +92,7 @@ def record(
     obs = env.reset()
     for _ in range(steps):
         obs, *_ = env.step(policy(obs))
+        camera.take_model_values(env.simulator, 0)
         yield camera.picture(env.simulator.field("qpos")[0].to(torch.float64).cpu().numpy())
 
 

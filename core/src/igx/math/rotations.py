@@ -47,6 +47,17 @@ def axis_angle_from_quat(quat: Tensor) -> Tensor:
     return quat[..., 1:] * per_angle
 
 
+def matrix_from_quat(quat: Tensor) -> Tensor:
+    """Rotation matrix of a unit quaternion, shape `[..., 4]` to `[..., 3, 3]`."""
+    w, x, y, z = quat.unbind(-1)
+    entries = [
+        *(1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y - w * z), 2.0 * (x * z + w * y)),
+        *(2.0 * (x * y + w * z), 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z - w * x)),
+        *(2.0 * (x * z - w * y), 2.0 * (y * z + w * x), 1.0 - 2.0 * (x * x + y * y)),
+    ]
+    return torch.stack(entries, dim=-1).unflatten(-1, (3, 3))
+
+
 def quat_from_euler(roll: Tensor, pitch: Tensor, yaw: Tensor) -> Tensor:
     """Rotation about the fixed x, then y, then z axis by the given angles [rad], shape `[..., 4]`."""
     cr, sr = (0.5 * roll).cos(), (0.5 * roll).sin()

@@ -16,7 +16,7 @@ from igx.plugins.isolation import Failure, attempt
 API_VERSION = 1
 """The version of the plugin interface; a plugin's module says `IGX_API = 1` if it was written for this one."""
 
-TERM_KINDS = ("reward", "observation", "termination", "reset")
+TERM_KINDS = ("reward", "observation", "termination", "command", "start", "reset", "interval", "curriculum")
 DEVICES = ("cpu", "cuda")
 RESERVED_SECTIONS = ("task", "sim", "network", "run")
 
@@ -68,23 +68,29 @@ class TaskSpec(Spec):
     """A task; the target is a subclass of `igx.Task`.
 
     Attributes:
-        preset: stem of the task's preset files in `<package>/presets/`; by default its name with '_' for '-'.
+        preset: stem of the task's preset files in `<package>/presets/`, by default its name with '_' for '-'. Several
+            stems are read in their order: first what tasks have in common, last what is this one's own.
         agent: the agent that trains it unless `--agent` says otherwise.
     """
 
     noun: ClassVar[str] = "task"
 
-    preset: str = ""
+    preset: str | tuple[str, ...] = ""
     agent: str = "ppo"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.preset:
             object.__setattr__(self, "preset", self.name.replace("-", "_"))
-        if not _is_text(self.preset) or not _NAME.fullmatch(self.preset):
+        if not all(_is_text(stem) and _NAME.fullmatch(stem) for stem in self.stems):
             raise self._invalid(f"preset must be the stem of a file name, e.g. 'peg_insertion', not {self.preset!r}")
         if not _is_text(self.agent) or not self.agent:
             raise self._invalid(f"agent must be the name of an agent, e.g. 'ppo', not {self.agent!r}")
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """`preset` as a tuple."""
+        return tuple(self.preset) if isinstance(self.preset, (tuple, list)) else (self.preset,)
 
     @property
     def package(self) -> str:
@@ -97,7 +103,7 @@ class TermSpec(Spec):
     """A term that any task may use; the target is a function of the task giving one row per environment.
 
     Attributes:
-        kind: what it may serve as: "reward", "observation", "termination" or "reset", or a tuple of these.
+        kind: what it may serve as, one of `TERM_KINDS` or a tuple of these, e.g. ("start", "reset", "interval").
     """
 
     noun: ClassVar[str] = "term"

@@ -6,7 +6,7 @@ thrust turns with its body there.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from types import UnionType
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from igx.errors import TaskError
-from igx.sim.declared import Declared, Setting, matching
+from igx.sim.declared import Declared, PerJoint, Setting, matching, per_joint
 from igx.sim.entities import Articulation
 from igx.sim.placing import own_names, scalar_joints
 from igx.sim.simulator import Simulator
@@ -79,19 +79,20 @@ class JointActuator(Actuator["JointActuatorState"]):
         robot: the articulation, as declared on the same class.
         joints: regular expression of the driven joints, or several, each of which has to match some; all by default.
             Whatever their order, actions are in the model's.
-        scale: what an action of 1 means, in the unit of the control; one for all joints or one each.
+        scale: what an action of 1 means, in the unit of the control; one for all joints, one each, or by joints.
 
     Raises:
         TaskError: an argument is of the wrong type.
     """
 
     def __init__(
-        self, robot: Articulation, *, joints: str | Sequence[str] = ".*", scale: float | Sequence[float] = 1.0
+        self, robot: Articulation, *, joints: str | Sequence[str] = ".*", scale: PerJoint | Sequence[float] = 1.0
     ) -> None:
         self.robot, self.joints, self.scale = robot, joints, scale
         self._require_robot(robot)
         self._require("joints", joints, str, what="a regular expression, or a list of such", may_be_list=True)
-        self._require("scale", scale, Real, what="a number, or a list of one for each joint", may_be_list=True)
+        what = "a number, a list of one for each joint, or numbers by joints"
+        self._require("scale", scale, Real | Mapping, what=what, may_be_list=True)
 
     def add_to(self, spec: mujoco.MjSpec) -> None:
         own = own_names(scalar_joints(spec), name=self.robot.name)
@@ -101,11 +102,23 @@ class JointActuator(Actuator["JointActuatorState"]):
         for joint in (joint for joint in own if joint in driven):
             actuator = spec.add_actuator(name=f"{self.name}:{joint}", target=self.robot.prefix + joint)
             actuator.trntype = mujoco.mjtTrn.mjTRN_JOINT
-            self._control(actuator)
+            self._control(actuator, joint)
 
     @abstractmethod
-    def _control(self, actuator: mujoco.MjsActuator) -> None:
-        """Set the control law."""
+    def _control(self, actuator: mujoco.MjsActuator, joint: str) -> None:
+        """Set the control law of the actuator that drives `joint`."""
+
+    def _of(self, argument: str, value: PerJoint, joints: Sequence[str]) -> list[float]:
+        """What `value` says for each of the `joints`."""
+        return per_joint(value, joints, what=f"{type(self).__name__} {self.name!r}: {argument}")
+
+    def scales(self, joints: Sequence[str]) -> float | list[float]:
+        """What an action of 1 means, for all driven joints or for each."""
+        if isinstance(self.scale, Mapping):
+            return self._of("scale", self.scale, joints)
+        if isinstance(self.scale, Sequence) and len(self.scale) != len(joints):
+            raise TaskError(f"{self.name!r} has {len(self.scale)} scales for {len(joints)} joints.")
+        return list(self.scale) if isinstance(self.scale, Sequence) else self.scale
 
     @abstractmethod
     def offset(self, default_joint_pos: Tensor) -> Tensor:
@@ -118,7 +131,7 @@ class JointActuator(Actuator["JointActuatorState"]):
 class JointEffort(JointActuator):
     """Actions are joint torques or forces: `scale` [N·m or N] times the action."""
 
-    def _control(self, actuator: mujoco.MjsActuator) -> None:
+    def _control(self, actuator: mujoco.MjsActuator, joint: str) -> None:
         actuator.set_to_motor()
 
     def offset(self, default_joint_pos: Tensor) -> Tensor:
@@ -132,8 +145,8 @@ class JointPosition(JointActuator):
         robot: the articulation.
         joints: regular expression of the driven joints, or several.
         scale: [rad or m] an action of 1; with `integrated` it is a speed [rad/s or m/s].
-        stiffness: [N·m/rad or N/m].
-        damping: [N·m·s/rad or N·s/m].
+        stiffness: [N·m/rad or N/m]; one number, or some by regular expressions of joints, of which the last counts.
+        damping: [N·m·s/rad or N·s/m]; the same.
         effort_limit: largest torque or force; None leaves the joint's own limit.
         relative: whether targets add to the default joint positions instead of to 0.
         integrated: whether actions move the target, within the joint's limits, instead of being it. The target begins
@@ -144,10 +157,10 @@ class JointPosition(JointActuator):
         self,
         robot: Articulation,
         *,
-        stiffness: float,
-        damping: float,
+        stiffness: PerJoint,
+        damping: PerJoint,
         joints: str | Sequence[str] = ".*",
-        scale: float | Sequence[float] = 1.0,
+        scale: PerJoint | Sequence[float] = 1.0,
         effort_limit: float | None = None,
         relative: bool = True,
         integrated: bool = False,
@@ -155,12 +168,14 @@ class JointPosition(JointActuator):
         super().__init__(robot, joints=joints, scale=scale)
         self.stiffness, self.damping = stiffness, damping
         self.effort_limit, self.relative, self.integrated = effort_limit, relative, integrated
-        self._require("stiffness", stiffness, Real, what="a number")
-        self._require("damping", damping, Real, what="a number")
+        self._require("stiffness", stiffness, Real | Mapping, what="a number, or numbers by joints")
+        self._require("damping", damping, Real | Mapping, what="a number, or numbers by joints")
         self._require("effort_limit", effort_limit, Real | None, what="a number or None")
 
-    def _control(self, actuator: mujoco.MjsActuator) -> None:
-        actuator.set_to_position(self.stiffness, self.damping)
+    def _control(self, actuator: mujoco.MjsActuator, joint: str) -> None:
+        [stiffness] = self._of("stiffness", self.stiffness, [joint])
+        [damping] = self._of("damping", self.damping, [joint])
+        actuator.set_to_position(stiffness, damping)
         _limit(actuator, self.effort_limit)
 
     def offset(self, default_joint_pos: Tensor) -> Tensor:
@@ -187,7 +202,7 @@ class JointVelocity(JointActuator):
         *,
         damping: float,
         joints: str | Sequence[str] = ".*",
-        scale: float | Sequence[float] = 1.0,
+        scale: PerJoint | Sequence[float] = 1.0,
         effort_limit: float | None = None,
     ) -> None:
         super().__init__(robot, joints=joints, scale=scale)
@@ -195,7 +210,7 @@ class JointVelocity(JointActuator):
         self._require("damping", damping, Real, what="a number")
         self._require("effort_limit", effort_limit, Real | None, what="a number or None")
 
-    def _control(self, actuator: mujoco.MjsActuator) -> None:
+    def _control(self, actuator: mujoco.MjsActuator, joint: str) -> None:
         actuator.set_to_velocity(self.damping)
         _limit(actuator, self.effort_limit)
 
@@ -273,9 +288,7 @@ class JointActuatorState(ActuatorState):
         self._joints = [int(model.actuator_trnid[i, 0]) for i in self.ids]
         self._qpos = torch.as_tensor(model.jnt_qposadr[self._joints], dtype=torch.long, device=device)
         self._offset = declared.offset(simulator.default_qpos[self._qpos])
-        self._scale = torch.as_tensor(declared.scale, dtype=torch.float32, device=device)
-        if self._scale.dim() and len(self._scale) != self.num_actions:
-            raise TaskError(f"{declared.name!r} has {len(self._scale)} scales for {self.num_actions} joints.")
+        self._scale = torch.as_tensor(declared.scales(self.joint_names), dtype=torch.float32, device=device)
 
     def apply(self, action: Tensor) -> None:
         torch.addcmul(self._offset, self._scale, action, out=self.control)

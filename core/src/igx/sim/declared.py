@@ -13,6 +13,9 @@ from igx.sim.simulator import Simulator
 
 LiveT = TypeVar("LiveT")
 
+PerJoint = float | Mapping[str, float]
+"""One number for all joints, or numbers by regular expressions of joints, of which the last that matches counts."""
+
 
 class Setting:
     """Stands in a declaration for a value of the task's config; see `setting`."""
@@ -57,7 +60,8 @@ class Declared(ABC, Generic[LiveT]):
     """Something a task class declares and an instance has live; knows its name and takes settings from the config.
 
     A live counterpart that has a `mask`, bool `[num_envs]`, is told there which environments it may write; one that has
-    `buffers`, tensors by name, has them saved and restored with the simulation.
+    `buffers`, tensors by name, has them saved and restored with the simulation; one that has `begin_episodes()` has it
+    called when episodes begin, before the task's reset terms, to change what `mask` says.
     """
 
     name: str = ""
@@ -106,3 +110,21 @@ def matching(pattern: str, names: Sequence[str], *, what: str) -> list[str]:
     if not found:
         raise TaskError(f"No {what} matches {pattern!r}.{suggest(pattern, names)}")
     return found
+
+
+def per_joint(value: PerJoint, joints: Sequence[str], *, what: str) -> list[float]:
+    """What `value` says for each of the `joints`.
+
+    Raises:
+        TaskError: if it says nothing of one of them; `what` is the start of the message.
+    """
+    if not isinstance(value, Mapping):
+        return [value] * len(joints)
+    return [_last_match(value, joint, what=what) for joint in joints]
+
+
+def _last_match(value: Mapping[str, float], joint: str, *, what: str) -> float:
+    numbers = [number for pattern, number in value.items() if re.fullmatch(pattern, joint)]
+    if not numbers:
+        raise TaskError(f"{what} says nothing of the joint {joint!r}.")
+    return numbers[-1]

@@ -88,6 +88,7 @@ class ArticulationState:
         joint_lower, joint_upper: position limits [rad or m], infinite where a joint has none, shape `[num_joints]`.
         default_joint_pos: joint positions at a reset, shape `[num_joints]`.
         has_free_root: whether the root moves freely.
+        joint_dofs: columns of the joints in what the engine has for each degree of freedom.
     """
 
     def __init__(self, declared: Articulation, simulator: Simulator) -> None:
@@ -103,9 +104,9 @@ class ArticulationState:
         self._require_scalar(moving)
         self._bodies = _span(bodies)
         self._joint_qpos = _span([int(model.jnt_qposadr[i]) for i in moving])
-        self._joint_qvel = _span([int(model.jnt_dofadr[i]) for i in moving])
+        self.joint_dofs = _span([int(model.jnt_dofadr[i]) for i in moving])
         self._joint_pos = simulator.field("qpos")[:, self._joint_qpos]
-        self._joint_vel = simulator.field("qvel")[:, self._joint_qvel]
+        self._joint_vel = simulator.field("qvel")[:, self.joint_dofs]
         self._tree = int(model.body_rootid[self.root_id])
         if self.has_free_root:
             qpos, qvel = int(model.jnt_qposadr[joints[0]]), int(model.jnt_dofadr[joints[0]])
@@ -220,7 +221,7 @@ class ArticulationState:
     @property
     def joint_effort(self) -> Tensor:
         """What the actuators exerted on each joint in the last substep [N·m or N], shape `[num_envs, num_joints]`."""
-        return self._sim.field("qfrc_actuator")[:, self._joint_qvel]
+        return self._sim.field("qfrc_actuator")[:, self.joint_dofs]
 
     # Bodies.
 
@@ -283,7 +284,7 @@ class ArticulationState:
 
     def mass_matrix(self) -> Tensor:
         """Inertia of the joints, shape `[num_envs, num_joints, num_joints]`."""
-        return self._sim.mass_matrix()[:, self._joint_qvel][:, :, self._joint_qvel]
+        return self._sim.mass_matrix()[:, self.joint_dofs][:, :, self.joint_dofs]
 
     # Writing, within a reset.
 

@@ -47,7 +47,6 @@ class MujocoCpu(Simulator):
         self._sources: dict[str, Tensor] = {}
         self._model_values = {name: self._batch.expand(name) for name in self.varied}
         self._model_fields: dict[str, Tensor] = {}
-        self._needs_set_const = any(name in SET_CONST_INPUTS or name.startswith("opt.") for name in varied)
         for name in ("qpos", "qvel", "ctrl"):
             self.field(name)
 
@@ -128,13 +127,15 @@ class MujocoCpu(Simulator):
         linear, angular = self._batch.jac(body, point.numpy())
         return torch.from_numpy(linear).float(), torch.from_numpy(angular).float()
 
-    def commit_model(self, mask: Tensor | None = None) -> None:
+    def commit_model(self, mask: Tensor | None = None, fields: Sequence[str] | None = None) -> None:
         ids = np.arange(self.num_envs) if mask is None else _ids(mask)
         if not len(ids):
             return
-        for name, values in self._model_fields.items():
-            self._model_values[name][ids] = values.numpy()[ids]
-        if self._needs_set_const:
+        written = self.varied if fields is None else fields
+        for name in written:
+            if name in self._model_fields:
+                self._model_values[name][ids] = self._model_fields[name].numpy()[ids]
+        if _needs_set_const(written):
             self._batch.set_const(ids)
 
     def state_dict(self) -> dict[str, Any]:
@@ -155,7 +156,7 @@ class MujocoCpu(Simulator):
             self._model_values[name][...] = values.numpy()
             if name in self._model_fields:
                 self._model_fields[name].copy_(values)
-        if self._needs_set_const:
+        if _needs_set_const(self.varied):
             self._batch.set_const()
         self._batch.state[...] = state["state"]["rows"].numpy()
         self._pull(Stage.NONE)
@@ -208,6 +209,10 @@ class MujocoCpu(Simulator):
         if name not in self._model_fields:
             self._model_fields[name] = torch.from_numpy(self._model_values[name].copy()).float()
         return self._model_fields[name]
+
+
+def _needs_set_const(fields: Sequence[str]) -> bool:
+    return any(name in SET_CONST_INPUTS or name.startswith("opt.") for name in fields)
 
 
 def _up_to(stage: Stage) -> tuple[Stage, ...]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import logging
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from igx.config.sections import SimConfig
 from igx.errors import SimulatorError, suggest
+from igx.math import matrix_from_quat, quat_multiply, rotate
 from igx.sim.buffers import BufferSizes, probe_buffers
 from igx.sim.simulator import FIELD_STAGE, SET_CONST_INPUTS, Simulator, Stage
 
@@ -36,6 +38,7 @@ _DERIVED_CONSTANTS = (
     *("body_subtreemass", "body_invweight0", "dof_invweight0", "tendon_invweight0", "tendon_length0"),
     *("actuator_acc0", "geom_aabb", "geom_rbound", "eq_data"),
 )
+_SHAPES = {"geom_pos", "geom_quat", "geom_size"}
 # The fields of each stage that take more than body poses and velocities to compute.
 _BEYOND_KINEMATICS = {
     Stage.POSITION: {"M", "crb", "actuator_length"},
@@ -208,12 +211,49 @@ class MujocoGpu(Simulator):
             )
         return linear, angular
 
-    def commit_model(self, mask: Tensor | None = None) -> None:
-        del mask  # the task wrote into the engine's own arrays
-        if not SET_CONST_INPUTS.isdisjoint(self.varied):
+    def commit_model(self, mask: Tensor | None = None, fields: Sequence[str] | None = None) -> None:
+        written = self.varied if fields is None else fields
+        inputs = SET_CONST_INPUTS.intersection(written)
+        if inputs <= _SHAPES and not self.model.ntendon:  # their bounds alone: a few launches instead of hundreds
+            groups, restore = mjw.SetConstGroup.FIXED, False
+        else:
+            groups, restore = mjw.SetConstGroup.ALL, True
+        if inputs:
             with self.launching():
-                mjw.set_const(self._model, self._data)
+                mjw.set_const(self._model, self._data, groups=groups, restore=restore)
+        if not _SHAPES.isdisjoint(written):
+            self._place_fixed_shapes(mask)
         self._is_prepared = False
+
+    def _place_fixed_shapes(self, mask: Tensor | None) -> None:
+        """Put shapes of bodies that never move where the model says: the engine does that once, when data is made."""
+        of_world, of_bodies, bodies = self._fixed_shapes
+        pos, quat = self._model_values("geom_pos"), self._model_values("geom_quat")
+        self._place(of_world, pos[:, of_world], quat[:, of_world], mask)
+        if len(bodies):
+            origin, frame = self._engine_field("xpos")[:, bodies], self._engine_field("xquat")[:, bodies]
+            moved = origin + rotate(frame, pos[:, of_bodies])
+            self._place(of_bodies, moved, quat_multiply(frame, quat[:, of_bodies]), mask)
+
+    def _place(self, shapes: slice | Tensor, pos: Tensor, quat: Tensor, mask: Tensor | None) -> None:
+        for name, value in (("geom_xpos", pos), ("geom_xmat", matrix_from_quat(quat).flatten(2))):
+            placed = self._engine_field(name)
+            before = placed[:, shapes]
+            placed[:, shapes] = value if mask is None else torch.where(mask[:, None, None], value, before)
+
+    @functools.cached_property
+    def _fixed_shapes(self) -> tuple[slice, Tensor, Tensor]:
+        """The shapes of the world itself, which come first; those of other bodies that never move; these bodies."""
+        body = torch.as_tensor(self.model.geom_bodyid, dtype=torch.long)
+        root = torch.as_tensor(self.model.body_rootid, dtype=torch.long)[body]
+        is_mocap = torch.as_tensor(self.model.body_mocapid)[root] >= 0
+        is_fixed = (torch.as_tensor(self.model.body_weldid)[body] == 0) & ~is_mocap
+        others = torch.nonzero(is_fixed & (body > 0)).flatten()
+        return slice(0, int((body == 0).sum())), others.to(self.device), body[others].to(self.device)
+
+    def _model_values(self, name: str) -> Tensor:
+        """The engine's array of a model field, with one row if it is the same in every environment."""
+        return wp.to_torch(getattr(self._model, name)).view(-1, *getattr(self.model, name).shape)
 
     def overflows(self) -> dict[str, Tensor]:
         counts = {setting: ((self._overflow & flags) != 0).sum() for setting, flags in _OVERFLOW_FLAGS.items()}
@@ -289,8 +329,7 @@ class MujocoGpu(Simulator):
     def _open_model_field(self, name: str) -> Tensor:
         if name.startswith("opt."):
             return wp.to_torch(getattr(self._model.opt, name[4:]))
-        values = wp.to_torch(getattr(self._model, name))
-        return values.view(self.num_envs, *getattr(self.model, name).shape)
+        return self._model_values(name)
 
 
 def _compile_ahead(device: Any) -> None:

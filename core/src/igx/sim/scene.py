@@ -70,7 +70,7 @@ def _decorate(spec: mujoco.MjSpec) -> None:
     ground = spec.add_material(name="ground", texrepeat=[1.0, 1.0], texuniform=True)
     ground.textures[int(mujoco.mjtTextureRole.mjTEXROLE_RGB)] = "ground"
     spec.visual.headlight.ambient[:] = 0.35
-    spec.visual.map.shadowclip, spec.visual.quality.shadowsize = 4.0, 8192  # sharp, and free of noise at its edges
+    spec.visual.map.shadowclip, spec.visual.quality.shadowsize = 10.0, 8192  # sharp, and free of noise at its edges
     spec.visual.global_.offwidth, spec.visual.global_.offheight = 1920, 1080
 
 

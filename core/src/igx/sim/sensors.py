@@ -20,6 +20,8 @@ SensorKind = Literal[
     "body_lin_vel",
     "body_ang_vel",
     "contact_force",
+    "site_pos",
+    "site_lin_vel",
     "site_force",
     "site_torque",
     "site_acceleration",
@@ -37,6 +39,8 @@ _KINDS: dict[str, tuple[mujoco.mjtSensor, mujoco.mjtObj]] = {
     "body_lin_vel": (_S.mjSENS_FRAMELINVEL, _O.mjOBJ_XBODY),
     "body_ang_vel": (_S.mjSENS_FRAMEANGVEL, _O.mjOBJ_XBODY),
     "contact_force": (_S.mjSENS_CONTACT, _O.mjOBJ_XBODY),
+    "site_pos": (_S.mjSENS_FRAMEPOS, _O.mjOBJ_SITE),
+    "site_lin_vel": (_S.mjSENS_FRAMELINVEL, _O.mjOBJ_SITE),
     "site_force": (_S.mjSENS_FORCE, _O.mjOBJ_SITE),
     "site_torque": (_S.mjSENS_TORQUE, _O.mjOBJ_SITE),
     "site_acceleration": (_S.mjSENS_ACCELEROMETER, _O.mjOBJ_SITE),
@@ -49,9 +53,10 @@ class Sensor(Declared["SensorState"]):
     """One kind of sensor on the parts of a robot that match.
 
     Joint sensors read [rad, rad/s, N·m] or [m, m/s, N]; body sensors the body's origin in the world's axes [m, m/s,
-    rad/s]; `contact_force` what all contacts of a body together push it with, in the world's axes [N]; site sensors are
-    in the site's frame: the force and torque with which its parent holds the site's body [N, N·m], what an
-    accelerometer [m/s²] and a gyroscope [rad/s] show, and the normal force within the site's volume [N].
+    rad/s], `site_pos` and `site_lin_vel` those of a site; `contact_force` what all contacts of a body together push it
+    with, in the world's axes [N]; the other site sensors are in the site's frame: the force and torque with which its
+    parent holds the site's body [N, N·m], what an accelerometer [m/s²] and a gyroscope [rad/s] show, and the normal
+    force within the site's volume [N].
 
     Forces and accelerations are those of the last substep, and 0 after a reset.
 

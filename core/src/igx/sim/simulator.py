@@ -201,11 +201,12 @@ class Simulator(ABC):
         return self._open_model_field(name)
 
     @abstractmethod
-    def commit_model(self, mask: Tensor | None = None) -> None:
+    def commit_model(self, mask: Tensor | None = None, fields: Sequence[str] | None = None) -> None:
         """Make model values that were written the engine's, with the constants derived from them.
 
         Args:
             mask: the environments that were written, bool `[num_envs]`; all by default.
+            fields: those that were written; all `varied` ones by default.
         """
 
     # Engine specifics.

@@ -1,7 +1,20 @@
 """How a task is declared, and how its declaration becomes one step over all environments."""
 
 from igx.config.base import TaskConfig
-from igx.task.declare import group, metric, observation, on_reset, remembered, reward, termination
+from igx.task.declare import (
+    command,
+    curriculum,
+    group,
+    metric,
+    observation,
+    on_interval,
+    on_reset,
+    on_start,
+    remembered,
+    reward,
+    termination,
+    writes,
+)
 from igx.task.program import Program, TermInfo
 from igx.task.task import Task
 
@@ -10,11 +23,16 @@ __all__ = [
     "Task",
     "TaskConfig",
     "TermInfo",
+    "command",
+    "curriculum",
     "group",
     "metric",
     "observation",
+    "on_interval",
     "on_reset",
+    "on_start",
     "remembered",
     "reward",
     "termination",
+    "writes",
 ]

@@ -1,4 +1,4 @@
-"""The words a task class is written in: reward, observation, termination, remembered, metric, on_reset, group.
+"""The words a task class is written in: reward, observation, termination, command, remembered, metric, on_reset, ….
 
 A term is a function of the task that gives one row per environment. Written in the class it is a decorated method;
 shared, it is a plain function wrapped like a property::
@@ -14,7 +14,7 @@ both may be a `setting`, both are checked when the class is created and can be o
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Self, overload
+from typing import Any, Literal, Self, TypeVar, overload
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from torch import Tensor
 from igx.errors import TaskError, suggest
 
 TermFunction = Callable[..., Any]
+TermFunctionT = TypeVar("TermFunctionT", bound=TermFunction)
 _BY_KEYWORD = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _RESERVED = ("term",)  # in a config it names a registered term
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
@@ -30,9 +31,17 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "termination": {"enabled": True},
     "remembered": {},
     "metric": {},
+    "command": {"every_s": None},
+    "start": {"writes": (), "enabled": True},
     "reset": {"writes": (), "enabled": True},
+    "interval": {"writes": (), "enabled": True, "every_s": (10.0, 10.0)},
+    "curriculum": {"enabled": True},
 }
 """What each kind of term can be told beside the parameters of its function, with the defaults."""
+
+REPEATED_EVENTS = ("reset", "interval")
+EVENTS = ("start", *REPEATED_EVENTS)
+"""The kinds of terms that change environments, and may vary their models."""
 
 
 class Term:
@@ -56,7 +65,8 @@ class Term:
         if not inspect.isfunction(function):
             raise TaskError(f"The {kind} term must be a function of the task and its parameters, not {function!r}.")
         self.kind, self.function, self.name = kind, function, ""
-        self.options = {key: arguments.get(key, default) for key, default in OPTIONS[kind].items()}
+        usual = {**OPTIONS[kind], **({"writes": getattr(function, "writes", ())} if kind in EVENTS else {})}
+        self.options = {key: arguments.get(key, default) for key, default in usual.items()}
         self.params = {key: value for key, value in arguments.items() if key not in OPTIONS[kind]}
         self._check_function()
         self._check_parameters(is_complete=is_complete)
@@ -154,6 +164,32 @@ class BoundTerm:
         torch.where(restarted.view(-1, *(1 for _ in memory.shape[1:])), self(), memory, out=memory)
 
 
+class BoundCommand(BoundTerm):
+    """A command of one task: call it for what is commanded now, shape `[num_envs, width]`, always in one buffer."""
+
+    def __call__(self) -> Tensor:
+        buffers: dict[str, Tensor] = self._task.buffers
+        name = f"command/{self._name}"
+        return buffers[name] if name in buffers else self._task.buffer(name, *self.sample().shape[1:])
+
+    def sample(self) -> Tensor:
+        """New commands for all environments.
+
+        Raises:
+            TaskError: they are not one row for each.
+        """
+        value = self._function(self._task, **self._params)
+        if not isinstance(value, Tensor) or value.dim() != 2 or len(value) != self._task.num_envs:
+            given = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise TaskError(f"Command {self._name!r} gives {given}; it must give [num_envs, width].")
+        return value.float()
+
+    def renew(self, where: Tensor) -> None:
+        """Command anew in the environments of `where`, bool `[num_envs]`."""
+        buffer = self()
+        buffer.copy_(torch.where(where[:, None], self.sample(), buffer))
+
+
 class Group:
     """A named set of observations that is handed over as one tensor; see `group`."""
 
@@ -233,14 +269,75 @@ def metric(function: TermFunction | None = None, /, **params: Any) -> Any:
     return _declarator("metric")(function, **params)
 
 
-def on_reset(function: TermFunction | None = None, /, *, writes: Any = (), enabled: Any = True, **params: Any) -> Any:
+def command(function: TermFunction | None = None, /, *, every_s: Any = None, **params: Any) -> Any:
+    """Declare what the policy is told to do: the function gives new commands, shape `[num_envs, width]`.
+
+    They are drawn when an episode starts and whenever their time is over; called in between, the term gives those that
+    hold.
+
+    Args:
+        function: the term.
+        every_s: how long a command holds [s], one number or the bounds of a random one; None for the whole episode.
+        params: parameters of the function.
+    """
+    return _declarator("command")(function, every_s=every_s, **params)
+
+
+def on_start(function: TermFunction | None = None, /, *, writes: Any = None, enabled: Any = True, **params: Any) -> Any:
+    """Declare something to be done once, when the environments are built; the arguments are those of `on_reset`."""
+    return _event("start", function, writes=writes, enabled=enabled, **params)
+
+
+def on_reset(function: TermFunction | None = None, /, *, writes: Any = None, enabled: Any = True, **params: Any) -> Any:
     """Declare something to be done when episodes start; runs for all environments, must change only `task.mask`.
 
     Args:
         function: the term; its return value is ignored.
-        writes: `MjModel` fields that it writes through `task.simulator.model_field`; one name, or several.
+        writes: `MjModel` fields that it writes through `task.simulator.model_field`, one name or several; None for
+            those that the function was marked with, see `writes`.
         enabled: whether it is there at all.
         params: parameters of the function.
     """
-    fields = (writes,) if isinstance(writes, str) else writes
-    return _declarator("reset")(function, writes=fields, enabled=enabled, **params)
+    return _event("reset", function, writes=writes, enabled=enabled, **params)
+
+
+def on_interval(
+    function: TermFunction | None = None, /, *, every_s: Any, writes: Any = None, enabled: Any = True, **params: Any
+) -> Any:
+    """Declare something to be done now and then while an episode runs; must change only `task.mask`.
+
+    It happens between two steps: after rewards, before observations. Each environment has a timer of its own, which an
+    episode starts anew.
+
+    Args:
+        function: the term; its return value is ignored.
+        every_s: time in between [s], one number or the bounds of a random one.
+        writes: as for `on_reset`.
+        enabled: whether it is there at all.
+        params: parameters of the function.
+    """
+    return _event("interval", function, every_s=every_s, writes=writes, enabled=enabled, **params)
+
+
+def curriculum(function: TermFunction | None = None, /, *, enabled: Any = True, **params: Any) -> Any:
+    """Declare how the task grows with the policy: runs when episodes end, in view of their last state.
+
+    It must change only `task.mask`, the environments whose episode ends; their state is reset right after.
+    """
+    return _declarator("curriculum")(function, enabled=enabled, **params)
+
+
+def writes(*fields: str) -> Callable[[TermFunctionT], TermFunctionT]:
+    """Mark a function as one that writes these `MjModel` fields wherever it serves as a term."""
+
+    def mark(function: TermFunctionT) -> TermFunctionT:
+        function.writes = fields  # pyright: ignore[reportFunctionMemberAccess]
+        return function
+
+    return mark
+
+
+def _event(kind: str, function: TermFunction | None, /, *, writes: Any, **arguments: Any) -> Any:
+    if writes is not None:
+        arguments["writes"] = (writes,) if isinstance(writes, str) else tuple(writes)
+    return _declarator(kind)(function, **arguments)

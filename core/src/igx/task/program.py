@@ -3,7 +3,8 @@
 The order inside a step is the same on every engine::
 
     action → controls → physics × decimation → derived state → guard → terminations → rewards
-    → observations before the reset → masked reset → derived state again → observations
+    → curricula → observations before the reset → masked reset → commands → interval terms → derived state again
+    → observations
 """
 
 import math
@@ -14,13 +15,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from igx.config.base import NoiseSettings
 from igx.errors import TaskError
 from igx.sim.entities import ArticulationState
 from igx.sim.readout import Readout
 from igx.sim.simulator import Simulator, Stage
-from igx.task.declare import BoundTerm
-from igx.task.settings import NoiseSettings
+from igx.task.actions import ActionPath
+from igx.task.declare import BoundCommand, BoundTerm
 from igx.task.task import Task
+from igx.task.timer import Timer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +31,7 @@ class TermInfo:
     """One term in use, for people.
 
     Attributes:
-        kind: reward, observation, termination, reset, remembered or metric.
+        kind: a key of `igx.task.declare.OPTIONS`.
         width: columns of an observation, else 1.
         options, params: with the values that the config gives them.
     """
@@ -58,18 +61,18 @@ class Program:
     def __init__(self, task: Task, simulator: Simulator) -> None:
         self.task, self.simulator = task, simulator
         self._rewards, self._terminations = self._terms("reward"), self._terms("termination")
-        self._metrics, self._remembered, self._resets = (
-            self._terms("metric"),
-            self._terms("remembered"),
-            self._terms("reset"),
-        )
+        self._metrics, self._remembered = self._terms("metric"), self._terms("remembered")
+        self._resets, self._curricula = self._terms("reset"), self._terms("curriculum")
+        self._commands = [_Command(name, task) for name in task.chosen["command"]]
+        self._intervals = [_Interval(name, task) for name in task.chosen["interval"]]
+        self._path = ActionPath(task)
         self.weights = task.tensor([options["weight"] for _, options, _ in task.chosen["reward"].values()])
-        self._everywhere = torch.ones_like(task.mask)
+        self._everywhere, self._changed = torch.ones_like(task.mask), torch.zeros_like(task.mask)
         self.action = torch.zeros_like(task.action)
         self.reward, self.weighted_terms = task.zeros(), task.zeros(len(self._rewards))
         self.terminated, self.done = task.terminated, torch.zeros_like(task.mask)
         self.truncated, self.unstable = torch.zeros_like(self.done), torch.zeros_like(self.done)
-        self._run_judge, self._run_begin, self._run_observe = self._judge, self._begin_episodes, self.observe
+        self._run_judge, self._run_turn, self._run_observe = self._judge, self._turn, self.observe
         buffers_of_setup = {name: buffer.clone() for name, buffer in task.buffers.items()}
         self._measure()
         rewards, metrics = (f"reward/{name}" for name in self._rewards), (f"metric/{name}" for name in self._metrics)
@@ -81,6 +84,7 @@ class Program:
         for name, buffer in task.buffers.items():  # what terms did to them was a rehearsal
             buffer.copy_(buffers_of_setup[name])
         self._forget_metrics()
+        self._start()
         self.reset()
 
     def _terms(self, kind: str) -> dict[str, BoundTerm]:
@@ -101,6 +105,7 @@ class Program:
             term.remember()
         simulator.stage_read = kept_by_setup
         task.forget()
+        task.update()
         for terms in (self._terminations, self._rewards, self._metrics):
             for name, term in terms.items():
                 self._require_rows(name, term())
@@ -109,8 +114,10 @@ class Program:
         self._require_rows("total_reward", task.total_reward(self.weighted_terms))
         for observation in self._group_members("before_reset"):
             observation.open()
-        for term in self._resets.values():
+        for term in (*self._curricula.values(), *self._resets.values(), *(i.term for i in self._intervals)):
             term()
+        for command in self._commands:
+            command.term.sample()
         self._judged_stage = simulator.stage_read
         simulator.stage_read = kept_by_setup
         task.forget()
@@ -167,8 +174,9 @@ class Program:
     def _count_random_numbers(self) -> None:
         for pool in self.task.pools:
             pool.count()
+        self._act()
         self._judge()
-        self._restart(self.done, self._begin_episodes)
+        self._restart(self.done, self._turn)
         self.observe(self.done)
         for pool in self.task.pools:
             pool.freeze()
@@ -197,7 +205,7 @@ class Program:
         Worth it on CUDA, where it makes a few large kernels of hundreds of small ones.
         """
         self._run_judge = torch.compile(self._judge, fullgraph=True, dynamic=False)
-        self._run_begin = torch.compile(self._begin_episodes, fullgraph=True, dynamic=False)
+        self._run_turn = torch.compile(self._turn, fullgraph=True, dynamic=False)
         self._run_observe = torch.compile(self.observe, fullgraph=True, dynamic=False)
 
     @torch.no_grad()
@@ -209,7 +217,7 @@ class Program:
         self.simulator.step(derive=self._judged_stage)
         self.unstable.copy_(self.simulator.unstable())
         self._run_judge()
-        self._restart(self.done, self._run_begin)
+        self._restart(self.done, self._run_turn)
         self._run_observe(self.done)
         for pool in self.task.pools:
             pool.close()
@@ -243,13 +251,14 @@ class Program:
         task.action.copy_(self.action)
         if limit is not None:
             task.action.clamp_(-limit, limit)
-        task.apply_action(task.action)
+        task.apply_action(self._path.send(task.action))
 
     def _judge(self) -> None:
         """What the step that was just simulated is worth, and which episodes it ends."""
         task = self.task
         task.forget()
         task.episode_step += 1
+        task.update()
         terminated = self.unstable
         for term in self._terminations.values():
             terminated = terminated | term()
@@ -258,6 +267,8 @@ class Program:
         self.truncated.masked_fill_(self.terminated, 0)
         torch.logical_or(self.terminated, self.truncated, out=self.done)
         self._reward()
+        if self._curricula:
+            self._change(self.done, *self._curricula.values())
         if self.last_observations:
             self._show("before_reset", self.last_observations, restarted=task.episode_step == 1)
 
@@ -278,25 +289,58 @@ class Program:
         self._unstable_count += self.unstable
         self._episode.masked_fill_(self.done[:, None], 0.0)
 
+    def _start(self) -> None:
+        """What is done once, to all environments."""
+        self._change(self._everywhere, *self._terms("start").values())
+        if self.simulator.varied:
+            self.simulator.commit_model()
+
     def _restart(self, mask: Tensor, begin: Callable[[Tensor], None]) -> None:
-        simulator = self.simulator
+        simulator, changed = self.simulator, self._changed
+        changed.copy_(mask)
         simulator.reset(mask)
         begin(mask)
-        if simulator.varied:
-            simulator.commit_model(mask)
-        simulator.commit(mask)
-        simulator.derive(self._observed_stage, mask)
+        if self.task.rewritten:
+            simulator.commit_model(changed, self.task.rewritten)
+        simulator.commit(changed)
+        simulator.derive(self._observed_stage, changed)
+
+    def _turn(self, mask: Tensor) -> None:
+        """From one step to the next: episodes begin in `mask`, and in the others the time of some things has come."""
+        self._begin(mask)
+        for command in self._commands:
+            self._command(command, mask | command.due())
+        for interval in self._intervals:
+            due = interval.due() & ~mask
+            self._change(due, interval.term)
+            interval.timer.begin(mask | due)
+            self._changed |= due
 
     def _begin_episodes(self, mask: Tensor) -> None:
+        """Episodes begin in `mask`, and nothing happens elsewhere."""
+        self._begin(mask)
+        for command in self._commands:
+            self._command(command, mask)
+        for interval in self._intervals:
+            interval.timer.begin(mask)
+
+    def _begin(self, mask: Tensor) -> None:
         task = self.task
-        task.mask.copy_(mask)
         task.episode_step.masked_fill_(mask, 0)
         for action in (task.action, task.previous_action):
             action.masked_fill_(mask[:, None], 0.0)
-        task.forget()
-        for term in self._resets.values():
+        self._path.begin(mask)
+        self._change(mask, *task.beginners, *self._resets.values(), task.begin_actuators)
+
+    def _command(self, command: "_Command", where: Tensor) -> None:
+        self._change(where, lambda: command.renew(where))
+
+    def _change(self, mask: Tensor, *terms: Callable[[], object]) -> None:
+        """Let terms change the environments of `mask`."""
+        self.task.mask.copy_(mask)
+        self.task.forget()
+        for term in terms:
             term()
-        task.begin_actuators()
 
     @torch.no_grad()
     def observe(self, restarted: Tensor) -> None:
@@ -439,6 +483,39 @@ def _joints_without_limits(task: Task, broken: Tensor) -> str:
     return ""
 
 
+class _Command:
+    """A command with its timer, if it has one."""
+
+    def __init__(self, name: str, task: Task) -> None:
+        self.term: BoundCommand = task.term("command", name)  # pyright: ignore[reportAttributeAccessIssue]
+        self.term()
+        every_s = task.chosen["command"][name][1]["every_s"]
+        self._timer = Timer(task, f"command/{name}/left", every_s) if every_s else None
+        self._never = torch.zeros_like(task.mask)
+
+    def due(self) -> Tensor:
+        """A step has passed: where it is time for a new command, bool `[num_envs]`."""
+        return self._never if self._timer is None else self._timer.tick()
+
+    def renew(self, where: Tensor) -> None:
+        """Command anew in the environments of `where`."""
+        self.term.renew(where)
+        if self._timer is not None:
+            self._timer.begin(where)
+
+
+class _Interval:
+    """An interval term with its timer."""
+
+    def __init__(self, name: str, task: Task) -> None:
+        self.term = task.term("interval", name)
+        self.timer = Timer(task, f"interval/{name}/left", task.chosen["interval"][name][1]["every_s"])
+
+    def due(self) -> Tensor:
+        """A step has passed: where its time has come, bool `[num_envs]`."""
+        return self.timer.tick()
+
+
 class _Observation:
     """One observation term with its options: noise, then factor, then delay."""
 
@@ -472,7 +549,7 @@ class _Observation:
         """What is shown, shape `[num_envs, width]`; an episode that has just begun has no older value to show."""
         value = self._read()
         if self.noise is not None and self.noise.scale:
-            value = value + self._draw(self.noise)
+            value = value + self.task.noise(self.noise, self.width)
         if self.scale is not None:
             value = value * self.scale
         return value if self.history is None else self._delayed(value, self.history, restarted)
@@ -485,11 +562,6 @@ class _Observation:
             given = _shape(value)
             raise TaskError(f"Observation {self.name!r} gives {given}; it must give [num_envs] or [num_envs, width].")
         return value.float().unsqueeze(-1) if value.dim() == 1 else value.float()
-
-    def _draw(self, noise: NoiseSettings) -> Tensor:
-        if noise.distribution == "gaussian":
-            return self.task.normal(0.0, noise.scale, self.width)
-        return self.task.uniform(-noise.scale, noise.scale, self.width)
 
     def _delayed(self, value: Tensor, history: Tensor, restarted: Tensor) -> Tensor:
         past = torch.where(restarted[:, None, None], value[:, None], history)

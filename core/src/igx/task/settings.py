@@ -15,30 +15,24 @@ from pydantic import (
     model_validator,
 )
 
-from igx.config.base import Config, TaskConfig
+from igx.config.base import Config, NoiseSettings, TaskConfig
+from igx.config.ranges import Duration
 from igx.errors import TaskError, suggest
 from igx.plugins import load_plugins
 from igx.sim.declared import Setting
 from igx.task.declare import Term
 
-SECTIONS = {"reward": "rewards", "observation": "observations", "termination": "terminations", "reset": "resets"}
+SECTIONS = {
+    "reward": "rewards",
+    "observation": "observations",
+    "termination": "terminations",
+    "command": "commands",
+    "start": "starts",
+    "reset": "resets",
+    "interval": "intervals",
+    "curriculum": "curricula",
+}
 """The field of the settings that holds each kind of term."""
-
-
-class NoiseSettings(Config):
-    """Noise on an observation; a bare number is the half-width of uniform noise."""
-
-    distribution: Literal["uniform", "gaussian"] = Field("uniform", description="Shape of the distribution.")
-    scale: float = Field(ge=0, description="Half-width (uniform) or standard deviation (gaussian).")
-
-    @classmethod
-    def expand_shorthand(cls, value: object) -> object:
-        return {"scale": value} if _is_number(value) else value
-
-    @model_validator(mode="before")
-    @classmethod
-    def _expand(cls, value: object) -> object:
-        return cls.expand_shorthand(value)
 
 
 class TermSettings(Config):
@@ -70,7 +64,11 @@ _BASES: Mapping[str, type[TermSettings]] = {
     "reward": RewardSettings,
     "observation": SwitchedSettings,
     "termination": SwitchedSettings,
+    "command": TermSettings,
+    "start": SwitchedSettings,
     "reset": SwitchedSettings,
+    "interval": SwitchedSettings,
+    "curriculum": SwitchedSettings,
 }
 _ENABLED = Annotated[bool, Field(description="Whether the term is there.")]
 _OPTION_TYPES: Mapping[str, Mapping[str, Any]] = {
@@ -83,7 +81,15 @@ _OPTION_TYPES: Mapping[str, Mapping[str, Any]] = {
         "group": Annotated[str, Field(description="Observation group that it belongs to.")],
     },
     "termination": {"enabled": _ENABLED},
+    "command": {
+        "every_s": Annotated[
+            Duration | None, Field(description="How long a command holds [s]; null for the whole episode.")
+        ]
+    },
+    "start": {"enabled": _ENABLED},
     "reset": {"enabled": _ENABLED},
+    "interval": {"enabled": _ENABLED, "every_s": Annotated[Duration, Field(description="Time in between [s].")]},
+    "curriculum": {"enabled": _ENABLED},
 }
 """Those of a term's `OPTIONS` that a config may say, with their types."""
 

@@ -2,22 +2,24 @@
 
 import inspect
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
 
-from igx.config.base import TaskConfig
+from igx.config.base import NoiseSettings, TaskConfig
 from igx.errors import TaskError, suggest
 from igx.sim.actuators import Actuator
 from igx.sim.declared import Declared, resolve_settings
 from igx.sim.entities import GroundPlane
 from igx.sim.simulator import Simulator
-from igx.task.declare import BoundTerm, Group, Term
+from igx.task.declare import EVENTS, REPEATED_EVENTS, BoundCommand, BoundTerm, Group, Term
 from igx.task.randoms import RandomPool
 from igx.task.settings import SECTIONS, Sections, registered_term, sections_of, settings_of
+
+ConstantT = TypeVar("ConstantT")
 
 _POLICY, _CRITIC = Group("after_reset"), Group("after_reset")
 
@@ -36,6 +38,7 @@ class Task:
         previous_action: the one before.
         episode_step: steps since the episode began, shape `[num_envs]`.
         terminated: whether the episode ends in this step other than by time, bool `[num_envs]`.
+        rewritten: `MjModel` fields that may be written in a step.
         mask: the environments that the running term is to change, bool `[num_envs]`; in a reset those whose episode
             starts anew.
     """
@@ -50,7 +53,7 @@ class Task:
     episode_step: Tensor
     terminated: Tensor
     mask: Tensor
-    ground: ClassVar[Declared[Any] | None] = GroundPlane()
+    ground: ClassVar[Any] = GroundPlane()  # a subclass has another `Declared` in its place, or None
     capture: ClassVar[bool] = True
     """Whether the step may be captured as a CUDA graph; a task that can't says why in `capture_reason`."""
     capture_reason: ClassVar[str] = ""
@@ -87,11 +90,8 @@ class Task:
 
     @classmethod
     def varied_fields(cls, config: TaskConfig) -> tuple[str, ...]:
-        """`MjModel` fields that the enabled reset terms write, or what stands in the scene."""
-        resets = switched_on(configured_terms(cls, config))["reset"]
-        by_terms = [field for _, options, _ in resets.values() for field in options["writes"]]
-        by_parts = [field for part in cls.scene(config) for field in part.writes]
-        return tuple(dict.fromkeys([*by_terms, *by_parts]))
+        """`MjModel` fields that the enabled start, reset and interval terms write, or what stands in the scene."""
+        return _written(EVENTS, switched_on(configured_terms(cls, config)), cls.scene(config))
 
     def __init__(
         self, config: TaskConfig, *, scene: Sequence[Declared[Any]], simulator: Simulator, generator: torch.Generator
@@ -103,10 +103,11 @@ class Task:
         configured = configured_terms(type(self), config)
         self.chosen = switched_on(configured)
         self._bound = {  # what is switched off too: a reward may go on using an observation that is not shown
-            (kind, name): BoundTerm(term, self, params)
+            (kind, name): (BoundCommand if kind == "command" else BoundTerm)(term, self, params)
             for kind, terms in configured.items()
             for name, (term, _, params) in terms.items()
         }
+        self.rewritten = _written(REPEATED_EVENTS, self.chosen, scene)
         num_actions = sum(actuator.num_actions for actuator in self.actuators.values())
         self.action = self.zeros(num_actions)
         self.previous_action = self.zeros(num_actions)
@@ -114,11 +115,13 @@ class Task:
         self.terminated = self.zeros(dtype=torch.bool)
         self.mask = self.zeros(dtype=torch.bool)
         self.buffers: dict[str, Tensor] = {}
+        self._constants: dict[Any, Any] = {}
         self._uniform = self._pool(lambda numbers: numbers.uniform_(generator=generator))
         self._normal = self._pool(lambda numbers: numbers.normal_(generator=generator))
         for entity in self._live.values():
             if hasattr(entity, "mask"):
                 entity.mask = self.mask
+        self.beginners = [part.begin_episodes for part in self._live.values() if hasattr(part, "begin_episodes")]
         for name, part in self._live.items():
             self.buffers |= {f"{name}/{own}": buffer for own, buffer in getattr(part, "buffers", {}).items()}
         self.setup()
@@ -127,6 +130,9 @@ class Task:
 
     def setup(self) -> None:
         """Make the tensors that terms need, once."""
+
+    def update(self) -> None:
+        """Bring the task's own buffers up to date, once a step: after the physics, before terminations and rewards."""
 
     def total_reward(self, weighted: Tensor) -> Tensor:
         """The step's reward, shape `[num_envs]`, from the weighted terms, shape `[num_envs, terms]`: their sum."""
@@ -152,6 +158,12 @@ class Task:
         self.buffers[name] = self.zeros(*shape, dtype=dtype)
         return self.buffers[name]
 
+    def constant(self, key: Any, make: Callable[[], ConstantT]) -> ConstantT:
+        """What `make` gives, made once and kept under `key`: for terms that need tensors of their own."""
+        if key not in self._constants:
+            self._constants[key] = make()
+        return self._constants[key]
+
     def uniform(self, low: Any, high: Any, width: int) -> Tensor:
         """Random numbers in [low, high), shape `[num_envs, width]`; bounds are numbers or `[width]`."""
         return low + (high - low) * self._uniform.take(width)
@@ -159,6 +171,12 @@ class Task:
     def normal(self, mean: Any, std: Any, width: int) -> Tensor:
         """Gaussian random numbers, shape `[num_envs, width]`."""
         return mean + std * self._normal.take(width)
+
+    def noise(self, settings: NoiseSettings, width: int) -> Tensor:
+        """Noise as settings describe it, shape `[num_envs, width]`."""
+        if settings.distribution == "gaussian":
+            return self.normal(0.0, settings.scale, width)
+        return self.uniform(-settings.scale, settings.scale, width)
 
     def write(self, buffer: Tensor, value: Any) -> None:
         """Write `value` into the rows of `buffer` that the running term is to change: those of `mask`."""
@@ -242,6 +260,14 @@ def switched_on(terms: Mapping[str, Mapping[str, ChosenTerm]]) -> dict[str, dict
         kind: {name: chosen for name, chosen in named.items() if chosen[1].get("enabled", True)}
         for kind, named in terms.items()
     }
+
+
+def _written(
+    kinds: Sequence[str], chosen: Mapping[str, Mapping[str, ChosenTerm]], scene: Sequence[Declared[Any]]
+) -> tuple[str, ...]:
+    """`MjModel` fields that terms of these kinds write, or parts of the scene."""
+    by_terms = [field for kind in kinds for _, options, _ in chosen[kind].values() for field in options["writes"]]
+    return tuple(dict.fromkeys([*by_terms, *(field for part in scene for field in part.writes)]))
 
 
 def _attributes(cls: type[Task]) -> dict[str, Any]:

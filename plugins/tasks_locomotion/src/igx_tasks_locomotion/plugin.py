@@ -30,3 +30,21 @@ def igx_tasks() -> Iterator[TaskSpec]:
         target="igx_tasks_locomotion.ingenuity:Ingenuity",
         summary="A Mars helicopter flies from point to point.",
     )
+    yield TaskSpec(
+        name="anymal",
+        target="igx_tasks_locomotion.anymal:Anymal",
+        summary="ANYmal C walks over level ground at a commanded velocity.",
+    )
+    yield TaskSpec(
+        name="anymal-terrain",
+        target="igx_tasks_locomotion.anymal_terrain:AnymalTerrain",
+        summary="ANYmal C walks at a commanded velocity over slopes, stairs and blocks that get harder.",
+    )
+    for robot, name in (("anymal", "ANYmal C"), ("go2", "Unitree Go2"), ("g1", "Unitree G1")):
+        for kind, where in (("flat", "level ground"), ("rough", "slopes, stairs and blocks that get harder")):
+            yield TaskSpec(
+                name=f"velocity-{kind}-{robot}",
+                target="igx_tasks_locomotion.velocity:Velocity",
+                summary=f"{name} walks at a commanded velocity over {where}.",
+                preset=("velocity", f"velocity_{robot}", f"velocity_{kind}"),
+            )

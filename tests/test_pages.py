@@ -1,4 +1,4 @@
-"""The README tells the truth: its programs run, its ant is the ant, its commands and files exist."""
+"""README and guides tell the truth: their programs run, the README's ant is the ant, its commands and files exist."""
 
 import ast
 import re
@@ -13,8 +13,11 @@ README = (ROOT / "README.md").read_text()
 ANT = ROOT / "plugins/tasks_locomotion/src/igx_tasks_locomotion/ant.py"
 
 
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+GUIDES = {page.name: page.read_text() for page in (ROOT / "docs").glob("*.md")}
+
+
+def _blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
 
 
 def _without_docstrings(source: str) -> list[str]:
@@ -26,7 +29,15 @@ def _without_docstrings(source: str) -> list[str]:
     return [ast.unparse(node) for node in classes]
 
 
-@pytest.mark.parametrize("program", [block for block in _blocks("python") if block.startswith(("import", "from"))])
+PROGRAMS = [
+    pytest.param(block, id=f"{name}-{number}")
+    for name, text in {"README.md": README, **GUIDES}.items()
+    for number, block in enumerate(_blocks("python", text))
+    if block.startswith(("import", "from"))
+]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_programs_run(program: str, tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(program)
     result = subprocess.run([sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
