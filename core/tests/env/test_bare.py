@@ -4,8 +4,21 @@ import pytest
 import torch
 
 import igx
-from igx.config.sections import SimConfig
+from igx import Articulation, JointEffort, Task, Terrain, TerrainConfig, observation, on_reset, terms
+from igx.config.sections import RunSettings, SimConfig
 from igx.env.bare import bare_physics
+from igx.env.make import build
+from igx.sim.mujoco_cpu import MujocoCpu
+from igx.sim.mujoco_gpu import MujocoGpu
+from igx.sim.simulator import Simulator
+
+
+class OnTerrain(Task):
+    ground = Terrain(TerrainConfig(levels=2, types=4, initial_level=1, around=0))
+    robot = Articulation("ant", spawn_height=0.5)
+    effort = JointEffort(robot, scale=15.0)
+    height = observation(terms.root_height)
+    start = on_reset(terms.start_on_terrain)
 
 
 @pytest.mark.parametrize("engine", ["mujoco-cpu", "mujoco-gpu"])
@@ -25,6 +38,24 @@ def test_from_the_same_states_under_the_same_actions_both_come_to_the_same(engin
         torch.testing.assert_close(physics.qpos.float(), env.simulator.field("qpos"), rtol=1e-4, atol=1e-5)
     physics.begin()
     torch.testing.assert_close(physics.qpos.float(), env.simulator.field("qpos"))
+
+
+@pytest.mark.parametrize("engine", [MujocoCpu, MujocoGpu])
+def test_each_environment_has_its_own_model_values(engine: type[Simulator]) -> None:
+    sim = SimConfig.model_validate({"device": "cpu", "num_envs": 4, "trace_envs": 0})
+    run = RunSettings(task="on-terrain", agent="none", seed=0)
+    config = type("Config", (), {"task": OnTerrain.settings()(), "sim": sim, "run": run})
+    env = build(OnTerrain, config, simulator_class=engine)
+    levels, actions = env.task.live("ground").level, torch.zeros(1, 4, env.num_actions)
+    physics = bare_physics(env, actions, sim=sim)
+    assert physics is not None
+    levels.copy_(torch.tensor([1, 0, 1, 0]))
+    env.reset()
+    physics.begin()
+    for index in range(25):  # all have landed
+        physics.step(index)
+        env.step(actions[0])
+    torch.testing.assert_close(physics.qpos.float(), env.simulator.field("qpos"), rtol=0.0, atol=1e-3)
 
 
 def test_there_is_none_where_nothing_moves() -> None:

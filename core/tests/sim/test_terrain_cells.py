@@ -64,6 +64,15 @@ def test_a_gap_and_a_pit_are_as_wide_and_deep_as_their_level_says() -> None:
     assert heights("pit", 0.5, 0.0, 1.4, 1.6) == [-0.5, -0.5, 0.0]
 
 
+@pytest.mark.parametrize("kind", ["gap", "pit", "stones", "stairs_down"])
+def test_the_sides_of_what_is_deep_reach_its_ground(kind: TerrainType) -> None:
+    deep = {"depth": 3.0, "pit_depth": (0.0, 3.0), "step_height": (0.0, 0.5)}
+    config = TerrainConfig.model_validate(deep)
+    ground = make_cell(config, kind, difficulty=1.0, rng=np.random.default_rng(0))
+    assert ground.floor <= -3.0
+    assert (ground.pos[:, 2] - ground.half[:, 2] < ground.floor).all()
+
+
 def test_stones_shrink_with_difficulty() -> None:
     points = np.random.default_rng(2).uniform(-4, 4, (4000, 2))
     gaps = [(cell("stones", difficulty).height(points) < 0).mean() for difficulty in (0.0, 0.4, 0.8)]

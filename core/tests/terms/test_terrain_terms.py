@@ -26,6 +26,8 @@ from igx.env.make import build
 from igx.env.vec_env import VecEnv
 from igx.errors import TaskError
 from igx.sim.mujoco_cpu import MujocoCpu
+from igx.sim.mujoco_gpu import MujocoGpu
+from igx.sim.simulator import Simulator
 from igx.sim.terrain import TerrainState
 from igx.terms.terrain import climb_by_distance
 from igx.testing import StaticTask, static
@@ -206,11 +208,11 @@ def test_terms_about_rough_ground_need_some() -> None:
 # In a running task.
 
 
-def simulated(num_envs: int, **terrain: Any) -> VecEnv:
+def simulated(num_envs: int, *, engine: type[Simulator] = MujocoCpu, **terrain: Any) -> VecEnv:
     settings = Walk.settings().model_validate({"episode_steps": 30, **terrain})
     sim = SimConfig.model_validate({"device": "cpu", "num_envs": num_envs, "threads": 1, "trace_envs": 0})
     config = type("Config", (), {"task": settings, "sim": sim, "run": RunSettings(task="walk", agent="none", seed=0)})
-    return build(Walk, config, simulator_class=MujocoCpu)
+    return build(Walk, config, simulator_class=engine)
 
 
 def test_the_ground_of_a_new_level_is_there_when_the_next_episode_begins() -> None:
@@ -227,10 +229,33 @@ def test_the_ground_of_a_new_level_is_there_when_the_next_episode_begins() -> No
     assert float(robot.root_pos[0, 2] - robot.root_pos[1, 2]) > 0.9
 
 
+ON_GROUND: dict[str, Any] = {"terrain": {"types": 4, "levels": 2, "around": 0, "initial_level": 1}}
+
+
 def test_a_task_on_rough_ground_keeps_the_rules_of_a_step() -> None:
-    terrain = {"terrain": {"types": 4, "levels": 2, "around": 0, "initial_level": 1}}
-    results = check_env(lambda: simulated(8, **terrain))
+    results = check_env(lambda: simulated(8, **ON_GROUND))
     assert [f"{result.name}: {result.detail}" for result in results if result.ok is False] == []
+
+
+def test_a_step_on_rough_ground_takes_no_decision_on_the_host_on_the_other_engine_either() -> None:
+    first = next(iter(check_env(lambda: simulated(8, engine=MujocoGpu, **ON_GROUND))))
+    assert first.ok, first.detail
+
+
+def test_the_ground_is_part_of_the_state_that_is_saved() -> None:
+    settings = one_type("slope_up", levels=2, initial_level=1, slope=(0.0, 0.8))
+    env, actions = simulated(6, **settings), torch.zeros(6, 8)
+    env.step(actions)
+    ground, saved = env.task.live("ground"), env.state_dict()
+    before = ground.level.clone()
+    expected = [env.step(actions)[0]["policy"].clone() for _ in range(3)][-1]
+    env.task.mask.fill_(value=True)
+    ground.set_level(1 - ground.level)
+    env.reset()
+    assert torch.equal(ground.level, 1 - before)
+    env.load_state_dict(saved)
+    assert torch.equal(ground.level, before)
+    assert torch.equal([env.step(actions)[0]["policy"].clone() for _ in range(3)][-1], expected)
 
 
 def test_a_level_set_by_an_override_is_the_terrains() -> None:

@@ -55,9 +55,15 @@ def _on_cpu(env: VecEnv, controls: Tensor, sim: SimConfig) -> BarePhysics:
     batch = Batch(env.simulator.model, env.num_envs, sim.threads)
     ctrl, values = batch.bind("ctrl"), controls.double().numpy()
 
+    model_values = {name: batch.expand(name) for name in env.simulator.varied}
+
     def begin() -> None:
         for name in ("qpos", "qvel"):
             batch.bind(name)[...] = env.simulator.field(name).numpy()
+        for name, values in model_values.items():
+            values[...] = env.simulator.model_field(name).numpy()
+        if model_values:
+            batch.set_const()
 
     def step(index: int) -> None:
         ctrl[...] = values[index % len(values)]
@@ -70,7 +76,7 @@ def _on_warp(env: VecEnv, controls: Tensor, sim: SimConfig) -> BarePhysics:
     import mujoco_warp as mjw
     import warp as wp
 
-    from igx.sim.mujoco_gpu import MujocoGpu, set_engine_options
+    from igx.sim.mujoco_gpu import MujocoGpu
 
     simulator = env.simulator
     if not isinstance(simulator, MujocoGpu):
@@ -79,15 +85,15 @@ def _on_warp(env: VecEnv, controls: Tensor, sim: SimConfig) -> BarePhysics:
     room = probe_buffers(model, contacts=sim.contacts_per_env, constraints=sim.constraints_per_env)
     device = wp.device_from_torch(env.device)
     with wp.ScopedDevice(device):
-        engine = mjw.put_model(model)
-        set_engine_options(engine, room)
+        engine = simulator.engine  # with the model values of each environment
         data = mjw.make_data(model, nworld=env.num_envs, nconmax=room.contacts, njmax=room.constraints)
     wp.synchronize_device(device)  # it was made on a stream of Warp's own
     ctrl = wp.to_torch(data.ctrl)
 
     def begin() -> None:
-        for name in ("qpos", "qvel"):
-            wp.to_torch(getattr(data, name)).copy_(simulator.field(name))
+        for name in ("qpos", "qvel", "geom_xpos", "geom_xmat"):  # of shapes that never move nothing computes the pose
+            own = wp.to_torch(getattr(data, name))
+            own.copy_(simulator.field(name).view_as(own))
 
     def substeps() -> None:
         with simulator.launching():

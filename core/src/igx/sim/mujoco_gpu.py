@@ -83,12 +83,18 @@ class MujocoGpu(Simulator):
         self._template = mujoco.MjData(model)
         self._streams: dict[int, Any] = {}
         self._engine_fields: dict[str, Tensor] = {}
+        self._model_views: dict[str, Tensor] = {}
         self._overflow = wp.to_torch(self._data.overflow)
         derived = model.sensor_needstage != int(Stage.ACCELERATION)
         self._has_kinematic_sensors = _KINEMATIC_SENSORS.issuperset(model.sensor_type[derived].tolist())
         self._is_prepared = False  # whether step1 of the coming substep is done
         for name in ("qpos", "qvel", "ctrl", *(["act"] if model.na else [])):
             self.field(name)
+
+    @property
+    def engine(self) -> Any:
+        """The engine's own model."""
+        return self._model
 
     def _put_model(self) -> Any:
         self._require_variable()
@@ -252,8 +258,11 @@ class MujocoGpu(Simulator):
         return slice(0, int((body == 0).sum())), others.to(self.device), body[others].to(self.device)
 
     def _model_values(self, name: str) -> Tensor:
-        """The engine's array of a model field, with one row if it is the same in every environment."""
-        return wp.to_torch(getattr(self._model, name)).view(-1, *getattr(self.model, name).shape)
+        """Zero-copy view of a model field's array, with one row if it is the same in every environment."""
+        if name not in self._model_views:
+            values = wp.to_torch(getattr(self._model, name))
+            self._model_views[name] = values.view(-1, *getattr(self.model, name).shape)
+        return self._model_views[name]
 
     def overflows(self) -> dict[str, Tensor]:
         counts = {setting: ((self._overflow & flags) != 0).sum() for setting, flags in _OVERFLOW_FLAGS.items()}

@@ -177,13 +177,7 @@ class Grid:
 
     def __init__(self, config: TerrainConfig) -> None:
         self.config = config
-        cells = [
-            make_cell(
-                config, kind, difficulty=level / config.levels, rng=np.random.default_rng([config.seed, level, i])
-            )
-            for level in range(config.levels)
-            for i, kind in enumerate(config.type_names)
-        ]
+        cells = [self._cell(level, column) for level in range(config.levels) for column in range(config.types)]
         num_boxes = max(len(cell.pos) for cell in cells)
         self.fullest = max(range(len(cells)), key=lambda row: (len(cells[row].pos), row))
         parts = [self._parts(cell, num_boxes) for cell in cells]
@@ -194,6 +188,10 @@ class Grid:
         centre = slice(count // 2 - middle, count // 2 + middle)
         highest = self.heights[:, centre, centre].max((1, 2))
         self.origins = np.stack([0 * highest, 0 * highest, highest], axis=-1)
+
+    def _cell(self, level: int, column: int) -> shapes.Cell:
+        config, rng = self.config, np.random.default_rng([self.config.seed, level, column])
+        return make_cell(config, config.type_names[column], difficulty=level / config.levels, rng=rng)
 
     def _parts(self, cell: shapes.Cell, num_boxes: int) -> tuple[shapes.Floats, shapes.Floats, shapes.Floats]:
         config = self.config
@@ -211,10 +209,10 @@ class Grid:
     def _border(self, floor: float) -> tuple[shapes.Floats, shapes.Floats]:
         """Level ground around a cell that lies deeper; below the floor where that is level itself."""
         inner = (self.config.around + 0.5) * self.config.cell_size
-        middle, half = inner + _BORDER / 2, _BORDER / 2
-        top = -shapes.THICKNESS / 2 if floor < 0 else -2 * shapes.THICKNESS
-        pos = [(middle, 0, top), (-middle, 0, top), (0, middle, top), (0, -middle, top)]
-        along_x, along_y = (half, inner + _BORDER, shapes.THICKNESS / 2), (inner, half, shapes.THICKNESS / 2)
+        middle, half, half_z = inner + _BORDER / 2, _BORDER / 2, (shapes.THICKNESS - floor) / 2
+        z = -half_z if floor < 0 else -half_z - shapes.THICKNESS
+        pos = [(middle, 0, z), (-middle, 0, z), (0, middle, z), (0, -middle, z)]
+        along_x, along_y = (half, inner + _BORDER, half_z), (inner, half, half_z)
         return np.array(pos, dtype=float), np.array([along_x, along_x, along_y, along_y])
 
 

@@ -98,12 +98,13 @@ def stairs_up(*, size: float, platform: float, step_width: float, step_height: f
 def stairs_down(*, size: float, platform: float, step_width: float, step_height: float) -> Cell:
     """Stairs that lead down from all four sides to a level square."""
     num_steps = _num_steps(size, platform, step_width)
+    floor, edges = -num_steps * step_height, size / 2 - step_width * np.arange(num_steps + 1)
     rings = [
-        ring
-        for step in range(num_steps)
-        for ring in _ring(size / 2 - (step + 1) * step_width, size / 2 - step * step_width, -step * step_height)
+        block
+        for step, (outer, inner) in enumerate(itertools.pairwise(edges))
+        for block in _ring(inner, outer, -step * step_height, floor=floor)
     ]
-    return _cell(-num_steps * step_height, rings)
+    return _cell(floor, rings)
 
 
 def obstacles(
@@ -136,21 +137,21 @@ def stones(*, size: float, platform: float, stone: float, distance: float, depth
     centres = (np.arange(count) - (count - 1) / 2) * pitch
     half = max(0.5 * (pitch - distance), 0.05)
     outside = [(x, y) for x in centres for y in centres if max(abs(x), abs(y)) + half > platform / 2]
-    middle = _block(0, 0, platform / 2, platform / 2, -_APART)
-    return _cell(-depth, [middle, *(_block(x, y, half, half, 0.0) for x, y in outside)])
+    middle = _block(0, 0, platform / 2, platform / 2, -_APART, floor=-depth)
+    return _cell(-depth, [middle, *(_block(x, y, half, half, 0.0, floor=-depth) for x, y in outside)])
 
 
 def gap(*, size: float, platform: float, width: float, depth: float) -> Cell:
     """A ditch, `width` across and `depth` deep, around a level square."""
-    middle = _block(0, 0, platform / 2, platform / 2, 0.0)
-    return _cell(-depth, [middle, *_ring(min(platform / 2 + width, 0.499 * size), size / 2, 0.0)])
+    middle = _block(0, 0, platform / 2, platform / 2, 0.0, floor=-depth)
+    return _cell(-depth, [middle, *_ring(min(platform / 2 + width, 0.499 * size), size / 2, 0.0, floor=-depth)])
 
 
 def pit(*, size: float, platform: float, depth: float) -> Cell:
     """A level square, `depth` below the ground around it."""
     if depth == 0:
         return level(size=size)
-    return _cell(-depth, list(_ring(platform / 2, size / 2, 0.0)))
+    return _cell(-depth, _ring(platform / 2, size / 2, 0.0, floor=-depth))
 
 
 def rough(
@@ -192,20 +193,20 @@ def _cell(floor: float, boxes: list[_Box]) -> Cell:
     return Cell(floor=floor, pos=pos, half=half, quat=quat)
 
 
-def _block(x: float, y: float, half_x: float, half_y: float, top: float) -> _Box:
-    """An upright box whose upper side lies at `top` and whose lower one at most at `-THICKNESS`."""
-    half_z = 0.5 * (max(top, 0.0) + THICKNESS)
+def _block(x: float, y: float, half_x: float, half_y: float, top: float, *, floor: float = 0.0) -> _Box:
+    """An upright box from `THICKNESS` below the floor, or below its own upper side where that is lower, to `top`."""
+    half_z = 0.5 * (top - min(top, floor) + THICKNESS)
     return np.array([x, y, top - half_z]), np.array([half_x, half_y, half_z]), np.array([1.0, 0.0, 0.0, 0.0])
 
 
-def _ring(inner: float, outer: float, top: float) -> list[_Box]:
+def _ring(inner: float, outer: float, top: float, *, floor: float) -> list[_Box]:
     """Four blocks around a square of half edge `inner`, out to `outer`."""
     middle, half = 0.5 * (inner + outer), 0.5 * (outer - inner)
     return [
-        _block(middle, 0, half, outer, top),
-        _block(-middle, 0, half, outer, top),
-        _block(0, middle, inner, half, top),
-        _block(0, -middle, inner, half, top),
+        _block(middle, 0, half, outer, top, floor=floor),
+        _block(-middle, 0, half, outer, top, floor=floor),
+        _block(0, middle, inner, half, top, floor=floor),
+        _block(0, -middle, inner, half, top, floor=floor),
     ]
 
 
