@@ -103,7 +103,8 @@ JOINTS = {name: read_joints(name) for name in TOTAL_MASS}
 
 
 def test_every_model_has_a_table() -> None:
-    assert set(igx_assets.names()) == set(TOTAL_MASS)
+    built = {"balance_bot", "quadcopter", "ingenuity"}  # in test_built_models.py
+    assert set(igx_assets.names()) - built == set(TOTAL_MASS)
 
 
 @pytest.mark.parametrize("name", TOTAL_MASS)

@@ -29,11 +29,15 @@ _TERMS: dict[str | tuple[str, ...], dict[str, str]] = {
         "root_quat": "Orientation of the root (w, x, y, z).",
         "root_lin_vel_b": "Velocity of the root in its own frame [m/s].",
         "root_ang_vel_b": "Angular velocity of the root in its own frame [rad/s].",
+        "root_lin_vel_w": "Velocity of the root in the world [m/s].",
+        "root_ang_vel_w": "Angular velocity of the root in the world [rad/s].",
+        "root_upright": "Cosine of the root's tilt from upright.",
         "root_yaw_roll": "Yaw, then roll of the root [rad].",
         "projected_gravity": "Direction of gravity in the root's frame.",
         "joint_pos": "Joint positions less their defaults [rad or m].",
         "joint_pos_scaled": "Joint positions with their limits at -1 and 1.",
         "joint_vel": "Joint velocities [rad/s or m/s].",
+        "joint_effort": "What the actuators exerted on each joint [N m or N].",
         "wrench": "Contact force [N] and torque [N m] on each wrench body, in its frame.",
         "last_action": "The actions just applied.",
         "height_scan": "How far the ground lies below the root, at points around it [m].",
@@ -76,6 +80,11 @@ def igx_tasks() -> Iterator[TaskSpec]:
         name="cartpole",
         target="igx.tasks.cartpole:Cartpole",
         summary="Balance a pole on a cart that can only be pushed.",
+    )
+    yield TaskSpec(
+        name="ball-balance",
+        target="igx.tasks.ball_balance:BallBalance",
+        summary="Catch a ball on a tray that stands on three legs, and hold it above the middle.",
     )
 
 

@@ -77,15 +77,18 @@ def test_widths_are_measured_and_a_task_that_cannot_be_built_is_an_error_of_its_
 def test_widths_stand_in_two_more_columns(igx: Program) -> None:
     done = igx("list-tasks", "--widths", env={"IGX_PLUGINS": "off"})
     assert (done.returncode, done.stderr) == (0, "")
-    head, cartpole = done.stdout.splitlines()
+    head, *rows = done.stdout.splitlines()
     assert head.split()[-2:] == ["observations", "actions"]
-    assert cartpole.split()[-2:] == ["policy:4", "1"]
+    assert {row.split()[0]: row.split()[-2:] for row in rows} == {
+        "ball-balance": ["policy:24", "3"],
+        "cartpole": ["policy:4", "1"],
+    }
 
 
 def test_on_a_terminal_only_the_summary_is_broken_to_fit(distributions: Distributions, igx: Program) -> None:
     install(distributions)
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", igx.on_terminal("list-tasks", columns=60)).splitlines()
-    assert max(len(line.rstrip()) for line in lines) <= 60
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", igx.on_terminal("list-tasks", columns=80)).splitlines()
+    assert max(len(line.rstrip()) for line in lines) <= 80
     assert any(line.startswith("acme:cartpole") and "Another." in line for line in lines)
     assert "long, long hall." not in "\n".join(lines)
     assert "[to]" in " ".join(lines)

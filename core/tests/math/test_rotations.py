@@ -22,6 +22,7 @@ from igx.math import (
     roll,
     rotate,
     rotate_inverse,
+    upright,
     wrap_to_pi,
     yaw,
     yaw_quat,
@@ -263,3 +264,9 @@ def test_the_cosine_does_not_depend_on_lengths(length: float) -> None:
 def test_the_cosine_with_nothing_is_zero() -> None:
     assert cos_between(torch.zeros(2, 3), torch.ones(2, 3)).tolist() == [0.0, 0.0]
     assert cos_between(torch.zeros(3), torch.zeros(3)) == 0.0
+
+
+def test_upright_is_the_height_of_the_turned_z_axis() -> None:
+    quat = random_quats()
+    torch.testing.assert_close(upright(quat), rotate(quat, Z)[:, 2])
+    assert upright(IDENTITY) == 1.0

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from igx import Articulation, GroundPlane, JointEffort, JointPosition, JointVelocity, RigidBody, Sensor
+from igx import Articulation, GroundPlane, JointEffort, JointPosition, JointVelocity, RigidBody, Sensor, Thrust
 from igx.config.sections import SimConfig
 from igx.sim.declared import Declared
 from igx.sim.mujoco_cpu import MujocoCpu
@@ -35,6 +35,7 @@ class Yard:
     effort = JointEffort(robot, scale=15.0)
     hold = JointPosition(arm, joints="shoulder|elbow", stiffness=20.0, damping=1.0)
     drive = JointVelocity(arm, joints="slide", damping=5.0)
+    push = Thrust(robot, bodies="torso", scale=2.0, swivel=0.3)
 
     joint_pos = Sensor(arm, "joint_pos", on=".*")
     joint_vel = Sensor(arm, "joint_vel", on=".*")
@@ -114,7 +115,7 @@ class World:
     def act(self, actions: Tensor) -> None:
         """Set the controls of all actuators from actions in [-1, 1], shape `[num_envs, nu]`."""
         start = 0
-        for name in ("effort", "hold", "drive"):
+        for name in ("effort", "hold", "drive", "push"):
             if name in self._live:
                 actuator = self[name]
                 actuator.apply(actions[:, start : start + actuator.num_actions])

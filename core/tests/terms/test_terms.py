@@ -53,6 +53,23 @@ def test_root_velocities_are_in_the_frame_of_the_root() -> None:
     assert close(terms.root_ang_vel_b(task), [[4.0, 5.0, 6.0]])
 
 
+def test_root_velocities_can_be_seen_in_the_world() -> None:
+    yawed = [COS_45, 0.0, 0.0, COS_45]
+    task = ant(root_quat=yawed, root_lin_vel_w=[1.0, 2.0, 3.0], root_ang_vel_b=[4.0, 5.0, 6.0]).task
+    assert close(terms.root_lin_vel_w(task), [[1.0, 2.0, 3.0]])
+    assert close(terms.root_ang_vel_w(task), [[-5.0, 4.0, 6.0]])
+
+
+def test_upright_is_the_cosine_of_the_tilt_whatever_the_yaw() -> None:
+    quats = [
+        [COS_45, 0.0, 0.0, COS_45],
+        [math.cos(0.3), math.sin(0.3), 0.0, 0.0],
+        [math.cos(0.3), 0.0, math.sin(0.3), 0],
+    ]
+    task = ant(4, root_quat=[*quats, [0.0, 1.0, 0.0, 0.0]]).task
+    assert close(terms.root_upright(task), [1.0, math.cos(0.6), math.cos(0.6), -1.0])
+
+
 def test_yaw_and_roll_are_between_zero_and_a_full_turn() -> None:
     def turned(axis: int, angle: float) -> list[float]:
         quat = [math.cos(angle / 2), 0.0, 0.0, 0.0]

@@ -99,6 +99,12 @@ def yaw_quat(quat: Tensor) -> Tensor:
     return torch.stack([half.cos(), zero, zero, half.sin()], dim=-1)
 
 
+def upright(quat: Tensor) -> Tensor:
+    """Cosine of the angle between a body's z axis and the vertical."""
+    _, x, y, _ = quat.unbind(-1)
+    return 1.0 - 2.0 * (x * x + y * y)
+
+
 def rotate(quat: Tensor, vector: Tensor) -> Tensor:
     """`vector`, shape `[..., 3]`, turned by `quat`, shape `[..., 4]`: from the body's frame to the world's.
 

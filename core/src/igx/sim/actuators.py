@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from types import UnionType
+from typing import Any, TypeVar
 
 import mujoco
 import torch
@@ -20,10 +21,12 @@ from igx.sim.entities import Articulation
 from igx.sim.placing import own_names, scalar_joints
 from igx.sim.simulator import Simulator
 
+StateT = TypeVar("StateT", bound="ActuatorState")
+
 _HIDDEN = 4  # a group of sites that pictures leave out
 
 
-class Actuator(Declared["ActuatorState"]):
+class Actuator(Declared[StateT]):
     """Takes a share of a task's actions; in the order of declaration, one actuator's actions follow another's."""
 
     rank = 1
@@ -49,7 +52,7 @@ class ActuatorState(ABC):
         mask: the environments in which `begin` changes something, bool `[num_envs]`.
     """
 
-    def __init__(self, declared: Actuator, simulator: Simulator) -> None:
+    def __init__(self, declared: Actuator[Any], simulator: Simulator) -> None:
         model, prefix = simulator.model, f"{declared.name}:"
         self.ids = [i for i in range(model.nu) if model.actuator(i).name.startswith(prefix)]
         self.action_names: tuple[str, ...] = tuple(model.actuator(i).name.removeprefix(prefix) for i in self.ids)
@@ -69,7 +72,7 @@ class ActuatorState(ABC):
         """Start anew in the environments of `mask`, whose state was just written and whose controls are 0."""
 
 
-class JointActuator(Actuator):
+class JointActuator(Actuator["JointActuatorState"]):
     """Drives joints of a robot; each driven joint takes one action.
 
     Args:
@@ -96,9 +99,9 @@ class JointActuator(Actuator):
         patterns = [self.joints] if isinstance(self.joints, str) else self.joints
         what = f"joint of {self.robot.name!r}"
         driven = {joint for pattern in patterns for joint in matching(pattern, own, what=what)}
-        for target in (self.robot.prefix + joint for joint in own if joint in driven):
-            joint = target.removeprefix(self.robot.prefix)
-            actuator = spec.add_actuator(name=f"{self.name}:{joint}", target=target, trntype=mujoco.mjtTrn.mjTRN_JOINT)
+        for joint in (joint for joint in own if joint in driven):
+            actuator = spec.add_actuator(name=f"{self.name}:{joint}", target=self.robot.prefix + joint)
+            actuator.trntype = mujoco.mjtTrn.mjTRN_JOINT
             self._control(actuator, joint)
 
     @abstractmethod
@@ -147,7 +150,7 @@ class JointPosition(JointActuator):
         effort_limit: largest torque or force; None leaves the joint's own limit.
         relative: whether targets add to the default joint positions instead of to 0.
         integrated: whether actions move the target, within the joint's limits, instead of being it. The target begins
-            where the joint is at a reset.
+            where the joint is at a reset, and `relative` does not matter.
     """
 
     def __init__(
@@ -215,7 +218,7 @@ class JointVelocity(JointActuator):
         return torch.zeros_like(default_joint_pos)
 
 
-class Thrust(Actuator):
+class Thrust(Actuator["ThrustState"]):
     """Pushes bodies of a robot along their own z axis, as rotors and nozzles do; each body takes one action.
 
     The force acts at the body's origin, without a torque in reaction, and turns with the body. With `swivel` a body

@@ -6,7 +6,7 @@ that look at a robot take its attribute's name, `robot` by default.
 
 from igx.terms.actions import action_l2, action_power, action_rate_l2, last_action
 from igx.terms.commands import velocity_command
-from igx.terms.joints import joint_pos, joint_pos_scaled, joint_vel, joints_at_limit
+from igx.terms.joints import joint_effort, joint_pos, joint_pos_scaled, joint_vel, joints_at_limit
 from igx.terms.randomize import (
     center_of_mass,
     friction,
@@ -21,10 +21,13 @@ from igx.terms.randomize import (
 from igx.terms.root import (
     projected_gravity,
     root_ang_vel_b,
+    root_ang_vel_w,
     root_below,
     root_height,
     root_lin_vel_b,
+    root_lin_vel_w,
     root_quat,
+    root_upright,
     root_yaw_roll,
     wrench,
 )
@@ -52,6 +55,7 @@ __all__ = [
     "height_scan",
     "joint_armature",
     "joint_damping",
+    "joint_effort",
     "joint_friction",
     "joint_pos",
     "joint_pos_scaled",
@@ -63,12 +67,15 @@ __all__ = [
     "projected_gravity",
     "push",
     "root_ang_vel_b",
+    "root_ang_vel_w",
     "root_below",
     "root_height",
     "root_height_above_ground",
     "root_lin_vel_b",
+    "root_lin_vel_w",
     "root_near_ground",
     "root_quat",
+    "root_upright",
     "root_yaw_roll",
     "start_on_terrain",
     "terrain_level",

@@ -25,6 +25,12 @@ def joint_vel(task: Task, robot: str = "robot") -> Tensor:
     return live.joint_vel
 
 
+def joint_effort(task: Task, robot: str = "robot") -> Tensor:
+    """What the actuators exerted on each joint in the last substep [N·m or N], shape `[num_envs, joints]`."""
+    live: ArticulationState = task.live(robot)
+    return live.joint_effort
+
+
 def joints_at_limit(task: Task, threshold: float = 0.99, robot: str = "robot") -> Tensor:
     """How many joints are beyond `threshold` of the way to their upper limit."""
     return (joint_pos_scaled(task, robot) > threshold).sum(-1, dtype=torch.float32)

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from igx.math import roll, yaw
+from igx.math import roll, upright, yaw
 from igx.sim.entities import ArticulationState
 from igx.task.task import Task
 
@@ -34,14 +34,21 @@ def root_ang_vel_b(task: Task, robot: str = "robot") -> Tensor:
     return live.root_ang_vel_b
 
 
-def root_yaw_roll(task: Task, robot: str = "robot") -> Tensor:
-    """Yaw, then roll of the root, each in [0, 2 pi) [rad], shape `[num_envs, 2]`.
+def root_yaw_roll(task: Task, wrapped: bool = False, robot: str = "robot") -> Tensor:  # noqa: FBT001, FBT002
+    """Yaw, then roll of the root [rad], shape `[num_envs, 2]`.
 
-    The range is that of IsaacGymEnvs' locomotion tasks (spec of the ant, columns 7 and 8).
+    Each is in [0, 2 pi), as IsaacGymEnvs' ant sees them, or `wrapped` to (-pi, pi], as its humanoid does.
     """
     live: ArticulationState = task.live(robot)
     quat = live.root_quat
-    return torch.stack([yaw(quat), roll(quat)], dim=-1).remainder(2.0 * math.pi)
+    angles = torch.stack([yaw(quat), roll(quat)], dim=-1)
+    return angles if wrapped else angles.remainder(2.0 * math.pi)
+
+
+def root_upright(task: Task, robot: str = "robot") -> Tensor:
+    """Cosine of the root's tilt from upright."""
+    live: ArticulationState = task.live(robot)
+    return upright(live.root_quat)
 
 
 def projected_gravity(task: Task, robot: str = "robot") -> Tensor:
@@ -49,6 +56,18 @@ def projected_gravity(task: Task, robot: str = "robot") -> Tensor:
     live: ArticulationState = task.live(robot)
     w, x, y, z = live.root_quat.unbind(-1)
     return -torch.stack([2.0 * (x * z - w * y), 2.0 * (y * z + w * x), 1.0 - 2.0 * (x * x + y * y)], dim=-1)
+
+
+def root_lin_vel_w(task: Task, robot: str = "robot") -> Tensor:
+    """Velocity of the root in the world [m/s], shape `[num_envs, 3]`."""
+    live: ArticulationState = task.live(robot)
+    return live.root_lin_vel_w
+
+
+def root_ang_vel_w(task: Task, robot: str = "robot") -> Tensor:
+    """Angular velocity of the root in the world [rad/s], shape `[num_envs, 3]`."""
+    live: ArticulationState = task.live(robot)
+    return live.root_ang_vel_w
 
 
 def wrench(task: Task, robot: str = "robot") -> Tensor:

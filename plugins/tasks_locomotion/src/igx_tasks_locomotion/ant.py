@@ -16,7 +16,7 @@ from igx import (
     termination,
     terms,
 )
-from igx.math import rotate
+from igx_tasks_locomotion import running
 
 
 class AntConfig(TaskConfig):
@@ -40,39 +40,17 @@ class Ant(Task):
 
     def setup(self) -> None:
         self.target = self.tensor(self.config.target)
-        self.forward, self.up = self.tensor((1.0, 0.0, 0.0)), self.tensor((0.0, 0.0, 1.0))
 
-    def to_target(self) -> Tensor:
-        return self.target - self.robot.root_pos[:, :2]
-
-    @remembered
-    def distance(self) -> Tensor:
-        """Distance to the target in the ground plane [m]."""
-        return self.to_target().norm(dim=-1)
+    distance = remembered(running.distance)
 
     # What the policy sees, in this order.
     height = observation(terms.root_height)
     lin_vel = observation(terms.root_lin_vel_b)
     ang_vel = observation(terms.root_ang_vel_b)
     yaw_roll = observation(terms.root_yaw_roll)
-
-    @observation
-    def target_angle(self) -> Tensor:
-        """Direction of the target less the yaw [rad]."""
-        x, y = self.to_target().unbind(-1)
-        return torch.atan2(y, x) - self.yaw_roll()[:, 0]
-
-    @observation
-    def upright(self) -> Tensor:
-        """Cosine of the tilt."""
-        return rotate(self.robot.root_quat, self.up)[:, 2]
-
-    @observation
-    def heading(self) -> Tensor:
-        """Cosine between where the torso faces and the target's direction in the ground plane."""
-        facing = rotate(self.robot.root_quat, self.forward)[:, :2]
-        return (facing * self.to_target()).sum(-1) / self.distance().clamp(min=1e-9)
-
+    target_angle = observation(running.target_angle)
+    upright = observation(terms.root_upright)
+    heading = observation(running.heading)
     joint_pos = observation(terms.joint_pos_scaled)
     joint_vel = observation(terms.joint_vel, scale=0.2)
     foot_wrench = observation(terms.wrench, scale=0.1)
@@ -83,21 +61,9 @@ class Ant(Task):
     action_cost = reward(terms.action_l2, weight=-0.005)
     energy = reward(terms.action_power, weight=-0.05, scale=0.2)
     at_limit = reward(terms.joints_at_limit, weight=-0.1, threshold=0.99)
-
-    @reward(weight=1.0)
-    def progress(self) -> Tensor:
-        """Speed towards the target [m/s]."""
-        return (self.distance.previous - self.distance()) / self.step_dt
-
-    @reward(weight=0.1)
-    def standing(self) -> Tensor:
-        """Whether the torso is level."""
-        return (self.upright() > 0.93).float()
-
-    @reward(weight=0.5)
-    def on_course(self) -> Tensor:
-        """Whether the torso faces the target; in part where it does in part."""
-        return (self.heading() / 0.8).clamp(max=1.0)
+    progress = reward(running.progress, weight=1.0)
+    standing = reward(running.standing, weight=0.1)
+    on_course = reward(running.on_course, weight=0.5)
 
     def total_reward(self, weighted: Tensor) -> Tensor:
         return torch.where(self.terminated, self.config.death_cost, weighted.sum(-1))
@@ -108,8 +74,4 @@ class Ant(Task):
         """The torso is too low."""
         return self.robot.root_pos[:, 2] < self.config.fall_height
 
-    @on_reset
-    def scatter_joints(self) -> None:
-        """Start in the default pose, joints a little off and moving."""
-        pos = self.robot.default_joint_pos + self.uniform(-0.2, 0.2, self.robot.num_joints)
-        self.robot.set_joints(pos=pos, vel=self.uniform(-0.1, 0.1, self.robot.num_joints))
+    scatter_joints = on_reset(running.scatter_joints)

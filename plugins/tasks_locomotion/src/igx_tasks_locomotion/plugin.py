@@ -9,7 +9,7 @@ IGX_API = 1  # the plugin interface this was written for
 
 @hookimpl
 def igx_tasks() -> Iterator[TaskSpec]:
-    """Offer the walking and running tasks."""
+    """Offer the walking, running and flying tasks."""
     yield TaskSpec(
         name="ant",
         target="igx_tasks_locomotion.ant:Ant",
@@ -20,6 +20,21 @@ def igx_tasks() -> Iterator[TaskSpec]:
         target="igx_tasks_locomotion.ant:Ant",
         summary="The same, trained by SAC.",
         agent="sac",
+    )
+    yield TaskSpec(
+        name="humanoid",
+        target="igx_tasks_locomotion.humanoid:Humanoid",
+        summary="A humanoid runs towards a far target without falling over.",
+    )
+    yield TaskSpec(
+        name="quadcopter",
+        target="igx_tasks_locomotion.quadcopter:Quadcopter",
+        summary="A quadcopter with tilting rotors flies to a point and hovers there.",
+    )
+    yield TaskSpec(
+        name="ingenuity",
+        target="igx_tasks_locomotion.ingenuity:Ingenuity",
+        summary="A Mars helicopter flies from point to point.",
     )
     yield TaskSpec(
         name="anymal",
