@@ -98,7 +98,7 @@ def igx_terms() -> Iterator[TermSpec]:
 
 @hookimpl
 def igx_agents() -> Iterator[AgentSpec]:
-    """Offer PPO, ours and rl_games' own; they share their settings."""
+    """Offer SAC, and PPO, ours and rl_games' own; those two share their settings."""
     settings = "igx.rl.ppo_config:PpoConfig"
     yield AgentSpec(
         name="ppo",
@@ -113,6 +113,13 @@ def igx_agents() -> Iterator[AgentSpec]:
         summary="PPO as rl_games ships it.",
         section="ppo",
         config=settings,
+    )
+    yield AgentSpec(
+        name="sac",
+        target="igx.rl.agents:SacAgent",
+        summary="Soft actor-critic of rl_games with igx's corrections.",
+        section="sac",
+        config="igx.rl.sac_config:SacConfig",
     )
 
 

@@ -63,6 +63,39 @@ def test_rl_games_own_ppo_trains_too(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "nn" / "last.pth").exists()
 
 
+SAC = ("--agent", "sac", "--num-envs", "16", "--device", "cpu", "run.torch_threads=1", "sim.threads=1")
+SMALL_SAC = ("sac.horizon=8", "sac.batch_size=32", "sac.buffer_size=1000", "sac.warmup_epochs=1")
+
+
+def test_sac_trains_and_what_it_trained_plays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    where = ("--runs-dir", str(tmp_path), "--name", "a", "--max-epochs", "3")
+    assert run(["train", "cartpole", *SAC, *SMALL_SAC, *where]) == 0
+    assert "loss/critic" in metrics(tmp_path / "a")[-1]
+    assert run(["play", str(tmp_path / "a"), "--episodes", "2"]) == 0
+    assert "2 episodes:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("sac.buffer_size=10",),
+            "error: sac.buffer_size is 10; it must hold a batch (sac.batch_size), which is 32 transitions.",
+        ),
+        (("sac.bootstrap=terminal",), "and the task declares none; say sac.bootstrap=previous."),
+        (("ppo.lr=1e-3",), "error: There is no section ppo (--override): the settings of agent 'sac' are in sac."),
+        (("sac.gama=0.9",), "error: There is no sac.gama (--override). Did you mean 'gamma'?"),
+        (("network.rnn.units=8",), "error: network.rnn is given, and SAC's networks have no such choice;"),
+    ],
+)
+def test_what_sac_cannot_do_is_said_in_one_line(
+    arguments: tuple[str, ...], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["train", "cartpole", *SAC, *SMALL_SAC, "--runs-dir", str(tmp_path), *arguments]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
 def test_a_run_that_is_there_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     assert train(tmp_path) == 2

@@ -61,6 +61,10 @@ def notes(line: str) -> list[str]:
         (f"{NETWORK}space.continuous.sigma_init.val=-1", {"network.log_std_init": -1}),
         ("train=AntPPO pbt=no_pbt test=False multi_gpu=False wandb_activate=False capture_video=False", {}),
         ("task=BallBalance train=BallBalancePPO", {"run.task": "ball-balance"}),
+        (
+            f"task=AntSAC train=AntSAC {CONFIG}critic_tau=0.01 {CONFIG}reward_shaper.scale_value=0.1",
+            {"run.task": "ant-sac", "sac.critic_tau": 0.01, "sac.reward_scale": 0.1},
+        ),
         ("ppo.lr=3e-4 task.rewards.alive=1", {"ppo.lr": 3e-4, "task.rewards.alive": 1}),
     ],
 )

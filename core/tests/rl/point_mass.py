@@ -12,10 +12,16 @@ from torch import Tensor
 from igx.config.base import TaskConfig
 from igx.config.run_config import RunConfig, run_config_type
 from igx.rl.ppo_config import PpoConfig
+from igx.rl.sac_config import SacConfig
 
 START = 2.0  # an episode starts within this square [m]
 REACH = 4.0  # farther away it ends [m]
 STEP_DT = 0.1
+
+_LEARNING: dict[str, dict[str, Any]] = {
+    "ppo": {"lr": 1e-3, "horizon": 8, "mini_epochs": 2, "num_minibatches": 2},
+    "sac": {"horizon": 8, "batch_size": 32, "buffer_size": 500, "warmup_epochs": 1},
+}
 
 
 class PointMassConfig(TaskConfig):
@@ -145,14 +151,15 @@ def point_mass_config(
     *, runs_dir: object = "runs", agent: str = "ppo", settings: Mapping[str, Mapping[str, Any]] | None = None
 ) -> RunConfig:
     """Settings of a short run on the CPU, with `settings` by section over them."""
+    section, model = ("sac", SacConfig) if agent == "sac" else ("ppo", PpoConfig)
     sections: dict[str, dict[str, Any]] = {
         "task": {},
         "sim": {"simulator": "static", "device": "cpu", "num_envs": 16},
-        "ppo": {"lr": 1e-3, "horizon": 8, "mini_epochs": 2, "num_minibatches": 2},
+        section: dict(_LEARNING[section]),
         "network": {"units": [16, 16]},
         "run": {"task": "point-mass", "agent": agent, "max_epochs": 3, "save_best_after": 0, "track": []},
     }
     sections["run"] |= {"runs_dir": str(runs_dir), "torch_threads": 1}  # networks this small are slower on two
     for name, values in (settings or {}).items():
         sections[name] |= values
-    return run_config_type(PointMassConfig, "ppo", PpoConfig).model_validate(sections)
+    return run_config_type(PointMassConfig, section, model).model_validate(sections)

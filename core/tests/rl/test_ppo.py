@@ -1,7 +1,5 @@
 """What our PPO does otherwise than rl_games'."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +8,7 @@ import pytest
 import torch
 from point_mass import point_mass_config
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+from waiting import no_waiting_for_the_device
 
 from igx.rl.agents import PpoAgent
 from igx.rl.metrics import Scalars
@@ -124,20 +122,6 @@ def test_a_cut_off_episode_is_continued_by_the_value_of_its_true_last_observatio
     value = algo.get_values({"obs": seen, "states": seen})
     paid = env.reward + 0.5 * value[:, 0] * env.truncated
     assert torch.equal(algo.experience_buffer.tensor_dict["rewards"][-1, :, 0], paid)
-
-
-@contextmanager
-def no_waiting_for_the_device() -> Generator[None]:
-    """Fail on what makes the host wait for a device, or depends on the values in it."""
-    refused = {"_local_scalar_dense", "nonzero", "masked_select", "item"}
-
-    class Refuse(TorchDispatchMode):
-        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            assert func.overloadpacket.__name__ not in refused, func
-            return func(*args, **(kwargs or {}))
-
-    with Refuse():
-        yield
 
 
 @pytest.mark.parametrize("schedule", ["per_minibatch", "per_mini_epoch"])

@@ -288,6 +288,34 @@ def test_training_settings_are_the_reference_s(num_envs: int, *, cuda_available:
     assert config.run.max_epochs == 500
 
 
+def test_training_settings_of_sac_are_the_reference_s() -> None:
+    config: Any = compose(
+        plugins=load_plugins(), task="ant-sac", overrides=["run.presets=[]"], cuda_available=False
+    ).config
+    assert (config.run.agent, config.run.max_epochs, config.sim.num_envs) == ("sac", 20_000, 64)
+    assert config.sim.physics_dt * config.sim.decimation == pytest.approx(0.0166)
+    assert (config.network.units, config.network.activation) == ((512, 256), "relu")
+    sac = config.sac
+    assert (sac.actor_lr, sac.critic_lr, sac.alpha_lr, sac.init_alpha) == (5e-4, 5e-4, 5e-3, 1.0)
+    assert (sac.learnable_alpha, sac.target_entropy_coef, sac.log_std_bounds) == (True, 1.0, (-5.0, 2.0))
+    assert (sac.gamma, sac.tau, sac.batch_size, sac.buffer_size, sac.reward_scale) == (
+        0.99,
+        0.005,
+        4096,
+        1_000_000,
+        1.0,
+    )
+    assert (sac.horizon, sac.warmup_epochs, sac.updates_per_step, sac.policy_frequency) == (8, 10, 1, 1)
+    assert (sac.normalize_input, sac.critic_grad_norm) == (True, None)
+
+
+@pytest.mark.parametrize("cuda_available", [False, True], ids=["cpu", "gpu"])
+def test_presets_of_sac_are_sound(*, cuda_available: bool) -> None:
+    config: Any = compose(plugins=load_plugins(), task="ant-sac", cuda_available=cuda_available).config
+    assert config.run.presets == (("gpu",) if cuda_available else ("cpu",))
+    assert config.sac.buffer_size >= 100 * config.sim.num_envs, "a second and more of every environment"
+
+
 def test_the_environments_of_the_preset_step_at_60_hertz() -> None:
     env = igx.make("ant", num_envs=1, device="cpu")
     assert env.step_dt == pytest.approx(0.0166)

@@ -124,6 +124,8 @@ def _translate(argument: str, given: Mapping[str, str]) -> Translation:
     if note and value:
         return Translation(note=f"{argument} has no effect: {note}.")
     path = _path(key)
+    if path and _trains_by_sac(given):
+        path = re.sub(r"^ppo\.", "sac.", path)
     if path:
         return Translation(setting=Assignment(path, _value(path, value), argument) if value else None)
     if _NOTHING_ASKED.fullmatch(key):
@@ -159,8 +161,13 @@ def kebab_case(name: str) -> str:
     return words.lower()
 
 
+def _trains_by_sac(given: Mapping[str, str]) -> bool:
+    """Whether it is a task for SAC: there its name and that of its training settings are the same."""
+    return given.get("task", "").endswith("SAC") and given.get("train") == given["task"]
+
+
 def _train(argument: str, value: str, given: Mapping[str, str]) -> Translation:
-    if value != f"{given.get('task', 'Ant')}PPO":
+    if value != f"{given.get('task', 'Ant')}PPO" and not _trains_by_sac(given):
         raise ConfigError(f"{argument} can't be had: choose the agent by --agent, and its settings by --preset.")
     return Translation()
 

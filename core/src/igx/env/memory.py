@@ -50,12 +50,31 @@ def require_memory(needed: int, *, device: torch.device, num_envs: int, what: st
     Raises:
         SimulatorError: if the device has less than `needed` bytes free.
     """
+    require_memory_for(
+        needed, device=device, setting="sim.num_envs", value=num_envs, what=what, advice="try --num-envs {}"
+    )
+
+
+def require_memory_for(needed: int, *, device: torch.device, setting: str, value: int, what: str, advice: str) -> None:
+    """Refuse a setting whose memory grows with it and can't fit.
+
+    Args:
+        needed: bytes.
+        device: where.
+        setting: the setting by its path.
+        value: what it is.
+        what: takes the memory.
+        advice: what to do, with `{}` for a value that fits.
+
+    Raises:
+        SimulatorError: if the device has less than `needed` bytes free.
+    """
     free = free_memory(device)
     if needed > free:
-        most = int(num_envs * 0.8 * free / needed)
+        most = max(1, int(value * 0.8 * free / needed))
         raise SimulatorError(
-            f"sim.num_envs is {num_envs}: {what} takes about {_gib(needed)}, and {device} has {_gib(free)} free; "
-            f"try --num-envs {max(1, most)}."
+            f"{setting} is {value}: {what} takes about {_gib(needed)}, and {device} has {_gib(free)} free; "
+            f"{advice.format(most)}."
         )
 
 

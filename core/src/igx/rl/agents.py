@@ -7,16 +7,18 @@ from typing import Any
 from torch import Tensor
 
 from igx.config.run_config import RunConfig
-from igx.env.memory import bytes_per_rollout, require_memory
+from igx.env.memory import bytes_per_rollout, require_memory, require_memory_for
 from igx.env.vec_env import VecEnv
 from igx.errors import CheckpointError, ConfigError
 from igx.rl import rl_games
 from igx.rl.checkpoints import State, refuse_mismatch
-from igx.rl.models import Gaussian, SquashedGaussian
-from igx.rl.players import PpoPlayer
+from igx.rl.models import Gaussian, SoftActorCritic, SquashedGaussian
+from igx.rl.players import PpoPlayer, SacPlayer
 from igx.rl.ppo import Ppo
 from igx.rl.ppo_config import PpoConfig
+from igx.rl.replay import ReplayBuffer
 from igx.rl.rl_games import Runner
+from igx.rl.sac import Sac, transition_widths
 from igx.rl.stock_ppo import StockPpo
 
 _MODELS = {
@@ -24,6 +26,17 @@ _MODELS = {
     rl_games.SQUASHED: ("igx_squashed_gaussian", SquashedGaussian),
 }
 """Our models, and the names they are registered under, by those of rl_games'."""
+
+_SAC_MODEL = "igx_soft_actor_critic"
+_NETWORKS = {
+    "model": "policy",
+    "assymetric_vf_nets": "central value network",
+    "actor": "policy of SAC",
+    "critic": "critics",
+    "critic_target": "target critics",
+    "running_mean_std": "mean and variance of observations",
+}
+"""What a checkpoint holds under rl_games' keys."""
 
 
 class Agent:
@@ -66,6 +79,10 @@ class Agent:
             )
             what = f"a rollout of {ppo.horizon} steps (ppo.horizon)"
             require_memory(each * env.num_envs, device=env.device, num_envs=env.num_envs, what=what)
+
+    def on_trial(self, config: RunConfig) -> RunConfig:
+        """The settings to measure training by, or to warm up with: without a beginning that isn't like the rest."""
+        return config
 
     def start_from(self, algo: Any, state: State, *, path: Path) -> None:
         """Take the networks and normalisers out of a checkpoint, and nothing else, before a new run.
@@ -139,8 +156,75 @@ class StockPpoAgent(Agent):
         return rl_games.params(config, env, algo=self.algo_name)
 
 
+class SacAgent(Agent):
+    """igx's SAC."""
+
+    algo_name = "igx_sac"
+
+    def register(self, runner: Runner) -> None:
+        """Add our agent, player and model."""
+        runner.algo_factory.register_builder(self.algo_name, Sac)
+        runner.player_factory.register_builder(self.algo_name, SacPlayer)
+        rl_games.register_model(_SAC_MODEL, SoftActorCritic)
+
+    def params(self, config: RunConfig, env: VecEnv) -> rl_games.Params:
+        """See `igx.rl.rl_games.sac_params`."""
+        params = rl_games.sac_params(config, env, algo=self.algo_name)
+        params["model"]["name"] = _SAC_MODEL
+        return params
+
+    def require_memory(self, config: RunConfig, env: VecEnv) -> None:
+        """Refuse a replay buffer that memory can't hold.
+
+        Raises:
+            SimulatorError: there is too little.
+        """
+        sac = rl_games.sac_settings(config)
+        widths = transition_widths(observations=env.observation_widths["policy"], actions=env.num_actions)
+        require_memory_for(
+            sac.buffer_size * ReplayBuffer.bytes_per_row(widths),
+            device=env.device,
+            setting="sac.buffer_size",
+            value=sac.buffer_size,
+            what="a replay buffer of so many transitions",
+            advice="try sac.buffer_size={}",
+        )
+
+    def on_trial(self, config: RunConfig) -> RunConfig:
+        """Without the warm-up, which learns nothing."""
+        no_warmup = {"warmup_epochs": 0, "warmup_frames": None}
+        at_once = rl_games.sac_settings(config).model_copy(update=no_warmup)
+        return config.model_copy(update={config.agent_section: at_once})
+
+    def start_from(self, algo: Any, state: State, *, path: Path) -> None:
+        """Take the networks, the normaliser and, where the file tells it, the weight of entropy that they go with.
+
+        Raises:
+            CheckpointError: `state`, read from `path`, is of another network.
+        """
+        _refuse_other_networks(algo.model, state, path=path)
+        algo.set_weights(state)
+        if "igx" in state:
+            algo.set_alpha(state["igx"]["log_alpha"])
+
+    def take_policy(self, player: Any, state: State, *, path: Path) -> None:
+        """Take the policy out of a checkpoint into a player.
+
+        Raises:
+            CheckpointError: `state`, read from `path`, is of another network.
+        """
+        _refuse_other_networks(player.model, state, path=path)
+        player.set_weights(state)
+
+
+def _refuse_other_networks(model: Any, state: State, *, path: Path) -> None:
+    for name in ("actor", "critic", "critic_target"):
+        refuse_mismatch(path, _network(state, name, path=path), getattr(model.sac_network, name).state_dict())
+    if model.normalize_input:
+        refuse_mismatch(path, _network(state, "running_mean_std", path=path), model.running_mean_std.state_dict())
+
+
 def _network(state: State, key: str, *, path: Path) -> Mapping[str, Tensor]:
     if key not in state:
-        what = "policy" if key == "model" else "central value network"
-        raise CheckpointError(f"{path} holds no {what}; it has {', '.join(sorted(state)) or 'nothing'}.")
+        raise CheckpointError(f"{path} holds no {_NETWORKS[key]}; it has {', '.join(sorted(state)) or 'nothing'}.")
     return state[key]

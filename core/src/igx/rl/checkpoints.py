@@ -28,7 +28,14 @@ _SAFE: list[Any] = [  # stock rl_games keeps the best return as a numpy number; 
 ]
 
 _COMPILED = "_orig_mod."  # torch.compile puts this before the names of what it wraps
-_NETWORKS = ("model", "assymetric_vf_nets")  # sic: rl_games' spelling
+_NETWORKS = (
+    "model",
+    "assymetric_vf_nets",
+    "actor",
+    "critic",
+    "critic_target",
+    "running_mean_std",
+)  # sic: rl_games' names
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:

@@ -11,7 +11,8 @@ Metrics = dict[str, float]
 
 `epoch`, `frames`, `time`; `steps_per_s` over all and `rollout_steps_per_s` without the update; `env_s`, `inference_s`
 and `update_s` of one epoch; `return`, `length` (means over the last `run.games_to_track` episodes), `episodes` that
-ended in this epoch; `reward/TERM` and `metric/NAME` (the same means); `loss/...`, `entropy`, `kl`, `lr`; `unstable`.
+ended in this epoch; `reward/TERM` and `metric/NAME` (the same means); `loss/...`, `entropy`, `kl`, `lr`, `alpha`;
+`unstable`.
 """
 
 NAMES = {
@@ -25,11 +26,13 @@ NAMES = {
     "losses/c_loss": "loss/critic",
     "losses/cval_loss": "loss/central_value",
     "losses/bounds_loss": "loss/bounds",
+    "losses/alpha_loss": "loss/alpha",
     "losses/entropy": "entropy",
     "info/kl": "kl",
     "info/last_lr": "lr",
     "info/cval_lr": "central_value_lr",
     "info/e_clip": "clip",
+    "info/alpha": "alpha",
     "shaped_rewards/step": "shaped_return",
 }
 """rl_games' tag → our name. Other tags, an algorithm's own, are kept as they are."""

@@ -1,6 +1,7 @@
 """Running mean and variance that a CUDA graph can update: rl_games' arithmetic and state-dict keys, in place."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -60,3 +61,10 @@ class RunningMeanStd(nn.Module):
     def _settle(self, *_: object) -> None:
         self._mean.copy_(self.running_mean)
         torch.sqrt(self.running_var.float() + self.epsilon, out=self._std)
+
+
+def in_place(theirs: Any) -> RunningMeanStd:
+    """Our normaliser with what rl_games' has seen so far."""
+    ours = RunningMeanStd(theirs.running_mean.shape, epsilon=theirs.epsilon).to(theirs.running_mean.device)
+    ours.load_state_dict(theirs.state_dict())
+    return ours

@@ -4,7 +4,8 @@ from typing import Any
 
 from torch import nn
 
-from igx.rl.rl_games import ModelA2CContinuousTanh, PpoPlayerContinuous
+from igx.rl.checkpoints import State
+from igx.rl.rl_games import ModelA2CContinuousTanh, PpoPlayerContinuous, SACPlayer
 
 
 class PpoPlayer(PpoPlayerContinuous):
@@ -14,6 +15,17 @@ class PpoPlayer(PpoPlayerContinuous):
         super().__init__(params)
         if isinstance(self.model, ModelA2CContinuousTanh.Network):
             self.model.register_forward_hook(_squash_mean)
+
+
+class SacPlayer(SACPlayer):
+    """rl_games' player, which takes a checkpoint that was read already."""
+
+    def set_weights(self, weights: State) -> None:
+        """Take the networks and the normaliser out of a checkpoint."""
+        for name in ("actor", "critic", "critic_target"):
+            getattr(self.model.sac_network, name).load_state_dict(weights[name])
+        if self.normalize_input:
+            self.model.running_mean_std.load_state_dict(weights["running_mean_std"])
 
 
 def _squash_mean(_: nn.Module, _inputs: Any, output: dict[str, Any]) -> dict[str, Any]:

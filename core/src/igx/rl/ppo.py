@@ -23,11 +23,11 @@ import torch
 from torch import Tensor
 
 from igx.env.capture import Recorded
-from igx.rl import checkpoints, optimizers, ppo_state
+from igx.rl import checkpoints, optimizers, ppo_state, reporting
 from igx.rl.checkpoints import State
 from igx.rl.episodes import EpisodeSums
 from igx.rl.losses import LossMeans
-from igx.rl.normalizer import RunningMeanStd
+from igx.rl.normalizer import in_place
 from igx.rl.recurrent import step_by_step
 from igx.rl.rl_games import A2CAgent, policy_kl, swap_and_flatten01
 from igx.rl.stopwatch import Laps, Stopwatch
@@ -509,7 +509,7 @@ class Ppo(A2CAgent):
         for model in models:
             for name in _NORMALIZERS:
                 if hasattr(model, name):
-                    setattr(model, name, _in_place(getattr(model, name)))
+                    setattr(model, name, in_place(getattr(model, name)))
         if self.normalize_value:
             self.value_mean_std = models[-1].value_mean_std
 
@@ -525,7 +525,7 @@ class Ppo(A2CAgent):
 
     def _collect(self) -> None:
         """Have the numbers of this epoch sent to the host."""
-        names = (*self.central_losses.names, *self.losses.names, "lr", "returns", "shaped", "lengths", "count")
+        names = (*self.central_losses.names, *self.losses.names, "lr", *reporting.EPISODES)
         numbers = (self.central_losses.drain(), self.losses.drain(), self.lr[None], self.episodes.drain())
         self.vec_env.mark()
         self._collected = Readout(names, torch.cat([part.double() for part in numbers])), self.stopwatch.stop()
@@ -537,41 +537,16 @@ class Ppo(A2CAgent):
         (readout, laps), self._collected = self._collected, None
         numbers = readout.read()
         self.last_lr = numbers.pop("lr")
-        returns, shaped, lengths, count = (numbers.pop(name) for name in ("returns", "shaped", "lengths", "count"))
-        self._count_episodes(returns, shaped, lengths, count=int(count))
+        reporting.count_episodes(self, **{name: numbers.pop(name) for name in reporting.EPISODES})
         self._write_scalars({**numbers, **self._speeds(laps.seconds())})
         self.diagnostics.epoch(self, current_epoch=self.epoch_num)
         self.diagnostics.send_info(self.writer)
         self.algo_observer.after_print_stats(self.frame, self.epoch_num, self.total_time)
 
     def _speeds(self, seconds: dict[str, float]) -> dict[str, float]:
-        rollout, total = seconds["env"] + seconds["inference"], sum(seconds.values())
-        self.total_time += total
-        return {
-            "performance/step_inference_rl_update_fps": self.curr_frames / total,
-            "performance/step_inference_fps": self.curr_frames / rollout,
-            "performance/step_fps": self.curr_frames / seconds["env"],
-            "performance/rl_update_time": seconds["update"],
-            "performance/step_inference_time": rollout,
-            "performance/step_time": seconds["env"],
-            "info/last_lr": self.last_lr,
-            "info/e_clip": self.e_clip,
-        }
-
-    def _count_episodes(self, returns: float, shaped: float, lengths: float, *, count: int) -> None:
-        """Take the episodes of this epoch into rl_games' means over the last `games_to_track` ones."""
-        if count == 0:
-            return
-        self._take_in(self.game_rewards, returns / count, count, shape=(1, 1))
-        self._take_in(self.game_shaped_rewards, shaped / count, count, shape=(1, 1))
-        self._take_in(self.game_lengths, lengths / count, count, shape=(1,))
-
-    @staticmethod
-    def _take_in(meter: Any, mean: float, count: int, *, shape: tuple[int, ...]) -> None:
-        new = min(count, meter.max_size)
-        old = min(meter.max_size - new, meter.current_size)
-        meter.mean = ((meter.mean * old + mean * new) / (old + new)).reshape(shape)
-        meter.current_size = old + new
+        self.total_time += sum(seconds.values())
+        settings = {"info/last_lr": self.last_lr, "info/e_clip": self.e_clip}
+        return {**reporting.speeds(seconds, steps=self.curr_frames), **settings}
 
     def _write_scalars(self, scalars: dict[str, float]) -> None:
         for tag, value in scalars.items():
@@ -640,13 +615,6 @@ class Ppo(A2CAgent):
         if self.max_epochs != -1 and self.epoch_num >= self.max_epochs:
             return True
         return self.max_frames != -1 and self.frame >= self.max_frames
-
-
-def _in_place(theirs: Any) -> RunningMeanStd:
-    """Our normaliser with what rl_games' has seen so far."""
-    ours = RunningMeanStd(theirs.running_mean.shape, epsilon=theirs.epsilon).to(theirs.running_mean.device)
-    ours.load_state_dict(theirs.state_dict())
-    return ours
 
 
 def _as_list(values: Tensor | Sequence[Tensor]) -> Sequence[Tensor]:

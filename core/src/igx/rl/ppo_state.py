@@ -1,9 +1,8 @@
 """What rl_games forgets when it saves an agent: how far it is, and in the middle of what."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import torch
-
+from igx.rl import resuming
 from igx.rl.checkpoints import State
 
 if TYPE_CHECKING:
@@ -15,8 +14,8 @@ def progress(algo: "Ppo") -> State:
     state: State = {
         "entropy_coef": algo.last_entropy_coef,
         "total_time": algo.total_time,
-        "meters": {name: {"mean": meter.mean, "size": meter.current_size} for name, meter in _meters(algo).items()},
-        "random": _random_state(algo.torch_device),
+        "meters": resuming.meters(algo),
+        "random": resuming.random_state(algo.torch_device),
     }
     if algo.has_central_value:
         net = algo.central_value_net
@@ -28,13 +27,12 @@ def take_progress(algo: "Ppo", state: State) -> None:
     """Go on from `progress`."""
     algo.set_entropy_coef(state["entropy_coef"])
     algo.total_time = state["total_time"]
-    for name, meter in _meters(algo).items():
-        meter.mean, meter.current_size = state["meters"][name]["mean"], state["meters"][name]["size"]
+    resuming.take_meters(algo, state["meters"])
     if algo.has_central_value:
         net, theirs = algo.central_value_net, state["central_value"]
         net.epoch_num, net.frame, net.lr = theirs["epoch"], theirs["frame"], theirs["lr"]
         algo.central_lr.fill_(net.lr)
-    _set_random_state(algo.torch_device, state["random"])
+    resuming.take_random_state(algo.torch_device, state["random"])
 
 
 def rollout(algo: "Ppo") -> State:
@@ -56,20 +54,3 @@ def take_rollout(algo: "Ppo", state: State) -> None:
     for kept, states in ((algo.rnn_states, state["rnn_states"]), (theirs, state["central_rnn_states"])):
         for tensor, value in zip(kept or (), states or (), strict=True):
             tensor.copy_(value)
-
-
-def _meters(algo: "Ppo") -> dict[str, Any]:
-    return {"rewards": algo.game_rewards, "shaped": algo.game_shaped_rewards, "lengths": algo.game_lengths}
-
-
-def _random_state(device: torch.device) -> State:
-    state: State = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        state["cuda"] = torch.cuda.get_rng_state(device)
-    return state
-
-
-def _set_random_state(device: torch.device, state: State) -> None:
-    torch.set_rng_state(state["cpu"].cpu())
-    if device.type == "cuda" and "cuda" in state:
-        torch.cuda.set_rng_state(state["cuda"].cpu(), device)

@@ -20,11 +20,12 @@ from igx.config.sections import BUILT_IN_NETWORK, InitializerConfig, NetworkConf
 from igx.env.vec_env import VecEnv
 from igx.errors import ConfigError
 from igx.rl.ppo_config import CentralValueConfig, PpoConfig
+from igx.rl.sac_config import SacConfig
 
 with warnings.catch_warnings(), mock.patch.object(torch, "compile", lambda function: function):
     # an example in it compiles a function as it is imported, which takes longer than all other imports together
     warnings.simplefilter("ignore", DeprecationWarning)  # it still decorates with TorchScript
-    from rl_games.algos_torch import a2c_continuous, model_builder, models, players, torch_ext
+    from rl_games.algos_torch import a2c_continuous, model_builder, models, players, sac_agent, torch_ext
     from rl_games.common import a2c_common, env_configurations, ivecenv, vecenv
     from rl_games.common.algo_observer import AlgoObserver
     from rl_games.common.layers import recurrent
@@ -34,15 +35,20 @@ torch.set_printoptions(profile="default")  # importing rl_games changes how tens
 
 __all__ = [
     "GAUSSIAN",
+    "SOFT_ACTOR_CRITIC",
     "SQUASHED",
     "A2CAgent",
     "AlgoObserver",
+    "AverageMeter",
     "ModelA2CContinuousLogStd",
     "ModelA2CContinuousTanh",
+    "ModelSACContinuous",
     "PpoPlayerContinuous",
     "RlGamesEnv",
     "RnnWithDones",
     "Runner",
+    "SACAgent",
+    "SACPlayer",
     "Writer",
     "create_algo",
     "create_player",
@@ -51,16 +57,22 @@ __all__ = [
     "policy_kl",
     "register_model",
     "register_network",
+    "sac_params",
+    "sac_settings",
     "seed_everything",
     "swap_and_flatten01",
 ]
 
 A2CAgent: type[Any] = a2c_continuous.A2CAgent  # rl_games has no types, and what can be inferred is wrong in places
+AverageMeter: type[Any] = torch_ext.AverageMeter
 IVecEnv: type[Any] = ivecenv.IVecEnv
 ModelA2CContinuousLogStd: Any = models.ModelA2CContinuousLogStd
 ModelA2CContinuousTanh: Any = models.ModelA2CContinuousTanh
+ModelSACContinuous: Any = models.ModelSACContinuous
 PpoPlayerContinuous: type[Any] = players.PpoPlayerContinuous
 RnnWithDones: type[Any] = recurrent.RnnWithDones
+SACAgent: type[Any] = sac_agent.SACAgent
+SACPlayer: type[Any] = players.SACPlayer
 mean_list = torch_ext.mean_list
 policy_kl = torch_ext.policy_kl
 swap_and_flatten01 = a2c_common.swap_and_flatten01
@@ -70,6 +82,9 @@ Params = dict[str, Any]
 
 GAUSSIAN, SQUASHED = "continuous_a2c_logstd", "continuous_a2c_tanh"
 """rl_games' models of a Gaussian policy, and of one squashed into [-1, 1]."""
+
+SOFT_ACTOR_CRITIC = "soft_actor_critic"
+"""rl_games' model of SAC's networks, and its builder of them."""
 
 _ENV = "igx"
 _MODELS = {"gaussian": GAUSSIAN, "tanh": SQUASHED}
@@ -182,6 +197,44 @@ def params(config: RunConfig, env: VecEnv, *, algo: str) -> Params:
             **_central_value(ppo.central_value, num_envs=env.num_envs, horizon=ppo.horizon),
         },
     }
+
+
+def sac_params(config: RunConfig, env: VecEnv, *, algo: str) -> Params:
+    """Parameters of rl_games' SAC for a run whose agent's section is a `SacConfig`.
+
+    Raises:
+        ConfigError: the settings ask for an observation group that the task doesn't declare.
+    """
+    sac = sac_settings(config)
+    if sac.bootstrap == "terminal":
+        _refuse_missing_terminal(env, setting="sac.bootstrap", seen_by="policy")
+    name = SOFT_ACTOR_CRITIC if config.network.name == BUILT_IN_NETWORK else config.network.name
+    return {
+        "seed": config.run.seed,
+        "torch_threads": config.run.torch_threads or "auto",
+        "algo": {"name": algo},
+        "model": {"name": SOFT_ACTOR_CRITIC},
+        "network": {
+            **_trunk(config.network),
+            "name": name,
+            "separate": True,
+            "log_std_bounds": list(sac.log_std_bounds),
+            **config.network.options,
+        },
+        "config": {**run(config.run, env), **_sac(sac, env)},
+    }
+
+
+def sac_settings(config: RunConfig) -> SacConfig:
+    """The agent's section of a run of SAC.
+
+    Raises:
+        ConfigError: it is another algorithm's.
+    """
+    sac = config.agent
+    if not isinstance(sac, SacConfig):
+        raise ConfigError(f"Agent {config.run.agent!r} has settings of type {type(sac).__name__}; SAC's are SacConfig.")
+    return sac
 
 
 def run(settings: RunSettings, env: VecEnv) -> Params:
@@ -326,16 +379,21 @@ def _refuse_missing_groups(ppo: PpoConfig, env: VecEnv) -> None:
         )
     if ppo.bootstrap != "terminal":
         return
-    seen_by_value = "policy" if ppo.central_value is None else "critic"
+    _refuse_missing_terminal(env, setting="ppo.bootstrap", seen_by="policy" if ppo.central_value is None else "critic")
+
+
+def _refuse_missing_terminal(env: VecEnv, *, setting: str, seen_by: str) -> None:
+    """Refuse to continue cut-off episodes by their last observation where the task doesn't show it as `seen_by`."""
+    widths = env.observation_widths
     if "terminal" not in widths:
         raise ConfigError(
-            "ppo.bootstrap is terminal, which needs observations of group 'terminal' taken before the reset, and the "
-            "task declares none; say ppo.bootstrap=previous."
+            f"{setting} is terminal, which needs observations of group 'terminal' taken before the reset, and the "
+            f"task declares none; say {setting}=previous."
         )
-    if widths["terminal"] != widths[seen_by_value]:
+    if widths["terminal"] != widths[seen_by]:
         raise ConfigError(
-            f"ppo.bootstrap is terminal, but group 'terminal' is {widths['terminal']} wide and the value network sees "
-            f"group {seen_by_value!r}, which is {widths[seen_by_value]} wide."
+            f"{setting} is terminal, but group 'terminal' is {widths['terminal']} wide and the value network sees "
+            f"group {seen_by!r}, which is {widths[seen_by]} wide."
         )
 
 
@@ -396,6 +454,36 @@ def _schedule(ppo: PpoConfig) -> Params:
     }
 
 
+def _sac(sac: SacConfig, env: VecEnv) -> Params:
+    return {
+        "actor_lr": sac.actor_lr,
+        "critic_lr": sac.critic_lr,
+        "alpha_lr": sac.alpha_lr,
+        "gamma": sac.gamma,
+        "critic_tau": sac.tau,
+        "batch_size": sac.batch_size,
+        "replay_buffer_size": 1,  # rl_games allocates one that ours takes the place of
+        "buffer_size": sac.buffer_size,
+        "num_steps_per_episode": sac.horizon,
+        "num_updates_per_step": sac.updates_per_step,
+        "num_warmup_steps": sac.num_warmup_epochs(num_envs=env.num_envs),
+        "policy_frequency": sac.policy_frequency,
+        "init_alpha": sac.init_alpha,
+        "learnable_temperature": sac.learnable_alpha,
+        "min_alpha": sac.min_alpha,
+        "target_entropy_coef": sac.target_entropy_coef,
+        "critic_grad_clip": sac.critic_grad_norm or 0.0,
+        "normalize_input": sac.normalize_input,
+        "normalizer_updates": sac.normalizer_updates,
+        "bootstrap": sac.bootstrap,
+        "value_bootstrap": sac.bootstrap != "off",
+        "reward_shaper": {"scale_value": sac.reward_scale, "shift_value": sac.reward_shift},
+        "save_replay_buffer": sac.save_replay_buffer,
+        "capture": sac.capture,
+        "bfloat16": sac.mixed_precision,
+    }
+
+
 def _central_value(config: CentralValueConfig | None, *, num_envs: int, horizon: int) -> Params:
     if config is None:
         return {}
@@ -451,12 +539,11 @@ def _scripting_quietly() -> Generator[None]:
 @contextmanager
 def _scalars_to(writer: Writer) -> Generator[None]:
     """Build with `writer` where rl_games would open an event file of its own."""
-    theirs = a2c_common.SummaryWriter
-    a2c_common.SummaryWriter = lambda _folder: writer  # pyright: ignore[reportPrivateImportUsage, reportAttributeAccessIssue]
-    try:
+    with (
+        mock.patch.object(a2c_common, "SummaryWriter", return_value=writer),
+        mock.patch.object(sac_agent, "SummaryWriter", return_value=writer),
+    ):
         yield
-    finally:
-        a2c_common.SummaryWriter = theirs  # pyright: ignore[reportPrivateImportUsage]
 
 
 def _log_print(*words: object, **_options: object) -> None:

@@ -147,7 +147,9 @@ class Supervisor(AlgoObserver):
         self._write_best()
         kept = [path for path in (self.folder.best, *reversed(self.folder.epochs())) if path.exists()]
         good = f"the last good checkpoint is {kept[0]}" if kept else "there is no good checkpoint yet"
-        advice = f"A lower {self.run.config.agent_section}.lr may help"
+        config = self.run.config
+        rate = "lr" if hasattr(config.agent, "lr") else "critic_lr"
+        advice = f"A lower {config.agent_section}.{rate} may help"
         terms = broken_terms(self._env, self.algo, self._of_epoch)
         if terms:
             what = f"{', '.join(terms)} of the task gave what is no number"

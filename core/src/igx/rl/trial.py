@@ -34,13 +34,14 @@ def train_on_trial(
         IgxError: something asked for can't be had.
     """
     settings = config.run.model_copy(update={"max_epochs": _NO_END, "max_frames": None, "save_every": 0})
-    config = config.model_copy(update={"run": settings})
+    agent = make_agent(config, plugins)
+    config = agent.on_trial(config.model_copy(update={"run": settings}))
     threads = torch.get_num_threads()
     try:
         with tempfile.TemporaryDirectory() as folder:
             watcher = _Watcher(env, goes_on)
             algo = create_algo(
-                make_agent(config, plugins),
+                agent,
                 config,
                 env,
                 folder=Path(folder, "trial"),

@@ -16,6 +16,12 @@ def igx_tasks() -> Iterator[TaskSpec]:
         summary="A four-legged robot runs towards a far target without falling over.",
     )
     yield TaskSpec(
+        name="ant-sac",
+        target="igx_tasks_locomotion.ant:Ant",
+        summary="The same, trained by SAC.",
+        agent="sac",
+    )
+    yield TaskSpec(
         name="humanoid",
         target="igx_tasks_locomotion.humanoid:Humanoid",
         summary="A humanoid runs towards a far target without falling over.",
