@@ -77,7 +77,7 @@ class IgxSpecs(Protocol):
 
     @hookspec
     def igx_terms(self) -> Iterable[TermSpec]:
-        """Offer reward, observation, termination and reset terms that any task may use by name.
+        """Offer terms that any task may use by name: rewards, observations, terminations, commands, events, curricula.
 
         Called once, before a term is first looked up. Yield one spec a term; its target is a function of the task that
         gives one row per environment. If anything here raises, the whole plugin is left out and reported.

@@ -1,0 +1,45 @@
+"""Every task of every package on a CUDA device: its recorded step is the eager one, and it stays finite."""
+
+import pytest
+import torch
+from torch import Tensor
+
+import igx
+from igx.plugins import load_plugins
+
+pytestmark = pytest.mark.gpu
+
+TASKS = [offer.name for offer in load_plugins().tasks.items()]
+
+
+def _actions(env: igx.VecEnv, steps: int) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.rand(steps, env.num_envs, env.num_actions, generator=generator) * 2.0 - 1.0
+    return list(drawn.to(env.device))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_recorded_step_does_what_the_eager_one_does(task: str) -> None:
+    recorded = igx.make(task, num_envs=64, device="cuda:0", seed=5)
+    eager = igx.make(task, num_envs=64, device="cuda:0", seed=5, overrides=["sim.capture=false"])
+    recorded.reset()
+    for action in _actions(recorded, 12):  # each from the same state, since contacts soon tell small differences apart
+        eager.load_state_dict(recorded.state_dict())
+        recorded.step(action)
+        eager.step(action)
+        assert torch.equal(recorded.terminated, eager.terminated)
+        difference = (recorded.obs["policy"] - eager.obs["policy"]).abs().amax(-1)
+        assert float(difference.median()) < 1e-4
+        torch.testing.assert_close(recorded.reward.median(), eager.reward.median(), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_it_stays_finite_and_has_room_for_its_contacts(task: str) -> None:
+    env = igx.make(task, num_envs=1024, device="cuda:0", seed=1)
+    env.reset()
+    for action in _actions(env, 200):
+        obs, reward, *_ = env.step(action)
+    assert bool(obs["policy"].isfinite().all())
+    assert bool(reward.isfinite().all())
+    assert env.episode_metrics()["unstable"] <= 10
+    assert env.overflows() == {}
