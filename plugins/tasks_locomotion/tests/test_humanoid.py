@@ -294,3 +294,21 @@ def test_training_settings_are_the_reference_s(num_envs: int, minibatch: int, *,
 def test_a_short_training_keeps_it_up_for_longer_than_an_untrained_policy_does(tmp_path: Path) -> None:
     returns = returns_while_training("humanoid", runs_dir=tmp_path, max_epochs=12, num_envs=128)
     assert returns[-1] > 1.3 * returns[0]
+
+
+def test_it_is_trained_by_sac_as_the_ant_is_for_longer() -> None:
+    def settings(task: str, *, cuda_available: bool) -> Any:
+        return compose(plugins=load_plugins(), task=task, cuda_available=cuda_available).config
+
+    for cuda_available in (False, True):
+        ours, ants = (
+            settings("humanoid-sac", cuda_available=cuda_available),
+            settings("ant-sac", cuda_available=cuda_available),
+        )
+        assert ours.run.agent == "sac"
+        assert (ours.sac, ours.sim) == (ants.sac, ants.sim)
+    bare = compose(
+        plugins=load_plugins(), task="humanoid-sac", overrides=["run.presets=[]"], cuda_available=False
+    ).config
+    assert (bare.run.max_epochs, bare.sim.num_envs, bare.network.units) == (50_000, 64, (512, 256))
+    assert settings("humanoid-sac", cuda_available=False).network.units == (256, 256)

@@ -27,6 +27,13 @@ def igx_tasks() -> Iterator[TaskSpec]:
         summary="A humanoid runs towards a far target without falling over.",
     )
     yield TaskSpec(
+        name="humanoid-sac",
+        target="igx_tasks_locomotion.humanoid:Humanoid",
+        summary="The same, trained by SAC.",
+        preset=("ant_sac", "humanoid_sac"),
+        agent="sac",
+    )
+    yield TaskSpec(
         name="quadcopter",
         target="igx_tasks_locomotion.quadcopter:Quadcopter",
         summary="A quadcopter with tilting rotors flies to a point and hovers there.",
