@@ -18,7 +18,7 @@ from igx import (
     termination,
     terms,
 )
-from igx.math import exp_kernel
+from igx_tasks_locomotion import walking
 
 _STEP = 0.02  # duration of the reference's step [s], which is a factor of each of its weights
 
@@ -45,65 +45,36 @@ class Anymal(Task):
     robot = Articulation(
         "anymal_c",
         spawn_height=0.62,
-        default_joint_pos={
-            "L._HAA": 0.03,
-            "R._HAA": -0.03,
-            ".F_HFE": 0.4,
-            ".H_HFE": -0.4,
-            ".F_KFE": -0.8,
-            ".H_KFE": 0.8,
-        },
+        default_joint_pos=walking.ANYMAL_POSE,
     )
     position = JointPosition(
         robot, stiffness=setting("stiffness"), damping=setting("damping"), scale=setting("action_scale")
     )
     contact = Sensor(robot, "contact_force", on="base|.*_THIGH")
 
-    def setup(self) -> None:
-        self.command_scale = self.tensor((2.0, 2.0, 0.25))
-
     velocity = command(terms.velocity_command, lin_vel_x=(-2.0, 2.0), lin_vel_y=(-1.0, 1.0), turn=(-1.0, 1.0))
+
+    def wanted(self) -> Tensor:
+        """The command, which holds for the episode."""
+        return self.velocity()
 
     # What the policy sees, in this order.
     lin_vel = observation(terms.root_lin_vel_b, scale=2.0)
     ang_vel = observation(terms.root_ang_vel_b, scale=0.25)
     gravity = observation(terms.projected_gravity)
 
-    @observation
-    def commanded(self) -> Tensor:
-        """Velocities forward and to the left [m/s] and yaw rate [rad/s] to move at, each with its scale."""
-        return self.velocity() * self.command_scale
-
+    commanded = observation(walking.commanded, scale=(2.0, 2.0, 0.25))
     joint_pos = observation(terms.joint_pos)
     joint_vel = observation(terms.joint_vel, scale=0.05)
     last_action = observation(terms.last_action)
 
     # What it is paid for.
 
-    @metric
-    def lin_vel_error(self) -> Tensor:
-        """Distance of the velocity in the ground plane from the commanded one [m/s]."""
-        return (self.velocity()[:, :2] - self.robot.root_lin_vel_b[:, :2]).norm(dim=-1)
-
-    @metric
-    def yaw_rate_error(self) -> Tensor:
-        """Distance of the yaw rate from the commanded one [rad/s]."""
-        return (self.velocity()[:, 2] - self.robot.root_ang_vel_b[:, 2]).abs()
-
-    @reward(weight=1.0 * _STEP)
-    def lin_vel_tracked(self) -> Tensor:
-        """How near the velocity in the ground plane is to the commanded one."""
-        return exp_kernel(self.lin_vel_error(), 0.5)
-
-    @reward(weight=0.5 * _STEP)
-    def yaw_rate_tracked(self) -> Tensor:
-        """How near the yaw rate is to the commanded one."""
-        return exp_kernel(self.yaw_rate_error(), 0.5)
-
-    @reward(weight=-2.5e-5 * _STEP)
-    def effort(self) -> Tensor:
-        """Sum of the squared joint efforts [N²·m²]."""
-        return self.robot.joint_effort.square().sum(-1)
+    lin_vel_error = metric(walking.lin_vel_error)
+    yaw_rate_error = metric(walking.yaw_rate_error)
+    lin_vel_tracked = reward(walking.lin_vel_tracked, weight=1.0 * _STEP)
+    yaw_rate_tracked = reward(walking.yaw_rate_tracked, weight=0.5 * _STEP)
+    effort = reward(walking.effort, weight=-2.5e-5 * _STEP)
 
     def total_reward(self, weighted: Tensor) -> Tensor:
         return weighted.sum(-1).clamp(min=0.0)
@@ -113,11 +84,6 @@ class Anymal(Task):
     @termination
     def touched(self) -> Tensor:
         """The base or a thigh touches the ground."""
-        return (self.contact().unflatten(1, (-1, 3)).norm(dim=-1) > self.config.touch).any(-1)
+        return (walking.force(self.contact) > self.config.touch).any(-1)
 
-    @on_reset
-    def scatter_joints(self) -> None:
-        """Start with the angles of the default pose times random factors, and joints that move a little."""
-        joints = self.robot.num_joints
-        pos = self.robot.default_joint_pos * self.uniform(0.5, 1.5, joints)
-        self.robot.set_joints(pos=pos, vel=self.uniform(-0.1, 0.1, joints))
+    scatter_joints = on_reset(walking.scatter_joints)

@@ -26,8 +26,8 @@ from igx import (
     termination,
     terms,
 )
-from igx.math import exp_kernel
 from igx.terms.commands import velocity_to_follow
+from igx_tasks_locomotion import walking
 
 _STEP = 0.02  # duration of the reference's step [s], which is a factor of each of its weights
 
@@ -63,14 +63,7 @@ class AnymalTerrain(Task):
     robot = Articulation(
         "anymal_c_minimal",
         spawn_height=0.62,
-        default_joint_pos={
-            "L._HAA": 0.03,
-            "R._HAA": -0.03,
-            ".F_HFE": 0.4,
-            ".H_HFE": -0.4,
-            ".F_KFE": -0.8,
-            ".H_KFE": 0.8,
-        },
+        default_joint_pos=walking.ANYMAL_POSE,
     )
     position = JointPosition(
         robot, stiffness=setting("stiffness"), damping=setting("damping"), scale=setting("action_scale")
@@ -80,7 +73,6 @@ class AnymalTerrain(Task):
     foot_force = Sensor(robot, "contact_force", on=".*_SHANK")
 
     def setup(self) -> None:
-        self.command_scale = self.tensor((2.0, 2.0, 0.25))
         self.air_time = self.buffer("air_time", len(self.foot_force.part_names))
         self.landed_after = self.buffer("landed_after", len(self.foot_force.part_names))
         self.last_joint_vel = self.buffer("last_joint_vel", self.robot.num_joints)
@@ -105,16 +97,8 @@ class AnymalTerrain(Task):
         """Velocities forward and to the left [m/s] and yaw rate [rad/s] that are wanted now, shape `[num_envs, 3]`."""
         return velocity_to_follow(self.velocity(), self.robot, heading_gain=0.5)
 
-    @metric
-    def lin_vel_error(self) -> Tensor:
-        """Distance of the velocity in the ground plane from the one that is wanted [m/s]."""
-        return (self.wanted()[:, :2] - self.robot.root_lin_vel_b[:, :2]).norm(dim=-1)
-
-    @metric
-    def yaw_rate_error(self) -> Tensor:
-        """Distance of the yaw rate from the one that is wanted [rad/s]."""
-        return (self.wanted()[:, 2] - self.robot.root_ang_vel_b[:, 2]).abs()
-
+    lin_vel_error = metric(walking.lin_vel_error)
+    yaw_rate_error = metric(walking.yaw_rate_error)
     level = metric(terms.terrain_level)
 
     # What the policy sees, in this order.
@@ -122,10 +106,7 @@ class AnymalTerrain(Task):
     ang_vel = observation(terms.root_ang_vel_b, noise=0.2, scale=0.25)
     gravity = observation(terms.projected_gravity, noise=0.05)
 
-    @observation
-    def commanded(self) -> Tensor:
-        """The velocities that are wanted, each with its scale."""
-        return self.wanted() * self.command_scale
+    commanded = observation(walking.commanded, scale=(2.0, 2.0, 0.25))
 
     @observation(noise=0.01)
     def joint_pos(self) -> Tensor:
@@ -138,30 +119,11 @@ class AnymalTerrain(Task):
 
     # What it is paid for. Costs are positive quantities with negative weights.
 
-    @reward(weight=1.0 * _STEP)
-    def lin_vel_tracked(self) -> Tensor:
-        """How near the velocity in the ground plane is to the one that is wanted."""
-        return exp_kernel(self.lin_vel_error(), 0.5)
-
-    @reward(weight=0.5 * _STEP)
-    def yaw_rate_tracked(self) -> Tensor:
-        """How near the yaw rate is to the one that is wanted."""
-        return exp_kernel(self.yaw_rate_error(), 0.5)
-
-    @reward(weight=-4.0 * _STEP)
-    def bounce(self) -> Tensor:
-        """Squared vertical velocity in the robot's frame [m²/s²]."""
-        return self.robot.root_lin_vel_b[:, 2].square()
-
-    @reward(weight=-0.05 * _STEP)
-    def sway(self) -> Tensor:
-        """Squared roll and pitch rates [rad²/s²]."""
-        return self.robot.root_ang_vel_b[:, :2].square().sum(-1)
-
-    @reward(weight=-2.0e-5 * _STEP)
-    def effort(self) -> Tensor:
-        """Sum of the squared joint efforts [N²·m²]."""
-        return self.robot.joint_effort.square().sum(-1)
+    lin_vel_tracked = reward(walking.lin_vel_tracked, weight=1.0 * _STEP)
+    yaw_rate_tracked = reward(walking.yaw_rate_tracked, weight=0.5 * _STEP)
+    bounce = reward(walking.bounce, weight=-4.0 * _STEP)
+    sway = reward(walking.sway, weight=-0.05 * _STEP)
+    effort = reward(walking.effort, weight=-2.0e-5 * _STEP)
 
     @reward(weight=-5.0e-4 * _STEP)
     def jerkiness(self) -> Tensor:
@@ -171,7 +133,7 @@ class AnymalTerrain(Task):
     @reward(weight=-0.25 * _STEP)
     def collision(self) -> Tensor:
         """How many thighs touch something."""
-        return (self.knee_force().unflatten(1, (-1, 3)).norm(dim=-1) > self.config.touch).sum(-1)
+        return (walking.force(self.knee_force) > self.config.touch).sum(-1)
 
     action_rate = reward(terms.action_rate_l2, weight=-0.01 * _STEP)
 
@@ -194,12 +156,11 @@ class AnymalTerrain(Task):
 
     start = on_reset(terms.start_on_terrain, spread=0.5)
 
+    scatter_joints = on_reset(walking.scatter_joints)
+
     @on_reset
-    def scatter_joints(self) -> None:
-        """Start with the angles of the default pose times random factors, and joints that move a little."""
-        joints = self.robot.num_joints
-        pos = self.robot.default_joint_pos * self.uniform(0.5, 1.5, joints)
-        self.robot.set_joints(pos=pos, vel=self.uniform(-0.1, 0.1, joints))
+    def forget_steps(self) -> None:
+        """Start with no foot in the air, and with joints that have not moved before."""
         for buffer in (self.air_time, self.landed_after, self.last_joint_vel, self.joint_vel_change):
             self.write(buffer, 0.0)
 

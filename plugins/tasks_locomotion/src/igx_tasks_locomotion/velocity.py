@@ -27,10 +27,10 @@ from igx import (
     terms,
 )
 from igx.config.base import Config
-from igx.config.ranges import Range
 from igx.math import exp_kernel, quat_from_axis_angle
 from igx.sim.declared import per_joint
 from igx.terms.commands import velocity_to_follow
+from igx_tasks_locomotion import walking
 
 ByJoint = float | dict[str, float]
 
@@ -107,17 +107,7 @@ class Velocity(Task):
 
     # What is commanded, and how well it is followed.
 
-    @command(every_s=(3.0, 8.0))
-    def velocity(
-        self,
-        lin_vel_x: Range = (-1.0, 1.0),
-        lin_vel_y: Range = (-1.0, 1.0),
-        turn: Range = (-math.pi, math.pi),
-        standing: float = 0.1,
-        slowest: float = 0.1,
-    ) -> Tensor:
-        """Velocities forward and to the left [m/s], then the heading to take [rad], or the yaw rate [rad/s]."""
-        return terms.velocity_command(self, lin_vel_x, lin_vel_y, turn, standing, slowest)
+    velocity = command(terms.velocity_command, every_s=(3.0, 8.0), turn=(-math.pi, math.pi), standing=0.1, slowest=0.1)
 
     def wanted(self) -> Tensor:
         """Velocities forward and to the left [m/s] and yaw rate [rad/s] that are wanted now, shape `[num_envs, 3]`."""
@@ -127,16 +117,8 @@ class Velocity(Task):
         """Whether the robot is to move at all, bool `[num_envs]`."""
         return (self.velocity() != 0.0).any(-1)
 
-    @metric
-    def lin_vel_error(self) -> Tensor:
-        """Distance of the velocity in the ground plane from the one that is wanted [m/s]."""
-        return (self.wanted()[:, :2] - self.robot.root_lin_vel_b[:, :2]).norm(dim=-1)
-
-    @metric
-    def yaw_rate_error(self) -> Tensor:
-        """Distance of the yaw rate from the one that is wanted [rad/s]."""
-        return (self.wanted()[:, 2] - self.robot.root_ang_vel_b[:, 2]).abs()
-
+    lin_vel_error = metric(walking.lin_vel_error)
+    yaw_rate_error = metric(walking.yaw_rate_error)
     level = metric(terms.terrain_level)
 
     # What the policy sees, in this order; heights on rough ground only.
@@ -144,12 +126,7 @@ class Velocity(Task):
     lin_vel = observation(terms.root_lin_vel_b, noise=0.1)
     ang_vel = observation(terms.root_ang_vel_b, noise=0.2, scale=0.25)
     gravity = observation(terms.projected_gravity, noise=0.05)
-
-    @observation
-    def commanded(self) -> Tensor:
-        """The velocities that are wanted."""
-        return self.wanted()
-
+    commanded = observation(walking.commanded)
     joint_pos = observation(terms.joint_pos, noise=0.01)
     joint_vel = observation(terms.joint_vel, noise=1.5, scale=0.05)
     last_action = observation(terms.last_action)
@@ -157,15 +134,8 @@ class Velocity(Task):
 
     # What it is paid for. Costs are positive quantities with negative weights.
 
-    @reward(weight=2.0)
-    def lin_vel_tracked(self, tolerance: float = 0.5) -> Tensor:
-        """How near the velocity in the ground plane is to the one that is wanted."""
-        return exp_kernel(self.lin_vel_error(), tolerance)
-
-    @reward(weight=1.0)
-    def yaw_rate_tracked(self, tolerance: float = 0.5) -> Tensor:
-        """How near the yaw rate is to the one that is wanted."""
-        return exp_kernel(self.yaw_rate_error(), tolerance)
+    lin_vel_tracked = reward(walking.lin_vel_tracked, weight=2.0)
+    yaw_rate_tracked = reward(walking.yaw_rate_tracked, weight=1.0)
 
     @reward(weight=0.5)
     def upright(self, tolerance: float = 0.45) -> Tensor:
@@ -195,16 +165,8 @@ class Velocity(Task):
         """Sum of the squared speeds of the feet that touch the ground [m²/s²]."""
         return (self.sole_speeds().square() * self.touches()).sum(-1)
 
-    @reward(weight=-0.5)
-    def bounce(self) -> Tensor:
-        """Squared vertical velocity [m²/s²]."""
-        return self.robot.root_lin_vel_w[:, 2].square()
-
-    @reward(weight=-0.05)
-    def sway(self) -> Tensor:
-        """Squared roll and pitch rates [rad²/s²]."""
-        return self.robot.root_ang_vel_b[:, :2].square().sum(-1)
-
+    bounce = reward(walking.bounce, weight=-0.5)
+    sway = reward(walking.sway, weight=-0.05)
     action_rate = reward(terms.action_rate_l2, weight=-0.01)
 
     @reward(weight=-1.0)
@@ -212,16 +174,13 @@ class Velocity(Task):
         """By how much joints are beyond a share of their range [rad]."""
         return (self.robot.joint_pos_scaled.abs() - share).clamp(min=0.0).nan_to_num(0.0).sum(-1)
 
-    @reward(weight=-2.0e-5)
-    def effort(self) -> Tensor:
-        """Sum of the squared joint efforts [N²·m²]."""
-        return self.robot.joint_effort.square().sum(-1)
+    effort = reward(walking.effort, weight=-2.0e-5)
 
     # Feet.
 
     def touches(self) -> Tensor:
         """Whether each foot touches something, bool `[num_envs, feet]`."""
-        return self.foot_force().unflatten(1, (-1, 3)).norm(dim=-1) > 1.0
+        return walking.force(self.foot_force) > 1.0
 
     def sole_heights(self) -> Tensor:
         """Heights of the feet above the ground below them [m], shape `[num_envs, feet]`."""
@@ -242,7 +201,7 @@ class Velocity(Task):
     @termination
     def trunk_touches(self) -> Tensor:
         """A body that must not touch anything does."""
-        return (self.trunk_force().unflatten(1, (-1, 3)).norm(dim=-1) > 1.0).any(-1)
+        return (walking.force(self.trunk_force) > 1.0).any(-1)
 
     start = on_reset(terms.start_on_terrain, spread=0.5)
 
