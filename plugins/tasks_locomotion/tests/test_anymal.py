@@ -1,13 +1,14 @@
 """ANYmal is IsaacGymEnvs': observations, reward, ends and starts, by its formulas; and it learns to follow commands."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 import igx
-from igx.testing import StaticTask, check_task, static
+from igx.testing import StaticTask, check_task, returns_while_training, static
 from igx_tasks_locomotion.anymal import Anymal
 
 DEFAULT = [0.03, 0.4, -0.8, -0.03, 0.4, -0.8, 0.03, -0.4, 0.8, -0.03, -0.4, 0.8]  # LF, RF, LH, RH
@@ -134,3 +135,8 @@ def test_the_episode_ends_when_the_base_or_a_thigh_touches_the_ground() -> None:
 
 def test_it_keeps_the_rules_of_a_task() -> None:
     check_task("anymal")
+
+
+def test_a_short_training_follows_commands_better_than_an_untrained_policy_does(tmp_path: Path) -> None:
+    returns = returns_while_training("anymal", runs_dir=tmp_path, max_epochs=16, num_envs=128)
+    assert returns[-1] > 2.0 * returns[0]  # 4 and 5 times with seeds 1 and 2
