@@ -7,13 +7,14 @@ PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 PROJECTS := $(addsuffix /pyproject.toml,assets core $(PLUGINS))
 ARGS ?=
 
-.PHONY: help train test check format venv clean
+.PHONY: help train test check format docs venv clean
 
 help:
 	@echo "make train    train the ant with settings that suit this machine        (ARGS='--seed 1' adds options)"
 	@echo "make test     run all tests                                             (ARGS='core/tests -k name' picks some)"
 	@echo "make check    ruff, pyright, import-linter"
 	@echo "make format   let ruff mend what it can"
+	@echo "make docs     write the pages of the tasks anew                       (ARGS=--pictures draws them, too)"
 	@echo "make venv     make or update $(VENV), with what developing needs"
 	@echo "make clean    remove $(VENV), builds and caches; runs stay"
 
@@ -32,6 +33,9 @@ check: $(VENV)/.developing
 format: $(VENV)/.developing
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: $(VENV)/.developing
+	$(BIN)/python docs/write_task_pages.py $(ARGS)
 
 venv: $(VENV)/.developing
 

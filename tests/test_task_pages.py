@@ -1,4 +1,4 @@
-"""The pages of the tasks are what the tasks say of themselves; `python docs/write_task_pages.py` writes them."""
+"""The pages of the tasks are what the tasks say of themselves; `make docs` writes them."""
 
 import importlib.util
 from pathlib import Path
