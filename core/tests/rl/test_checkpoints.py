@@ -82,6 +82,14 @@ def test_a_truncated_checkpoint_is_refused(kept: float, tmp_path: Path) -> None:
         checkpoints.load(path)
 
 
+@pytest.mark.parametrize("text", ["task: {episode_steps: 3}\n", "", "\x80\x04."])
+def test_a_file_of_another_kind_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    with pytest.raises(CheckpointError, match=r"config\.yaml"):
+        checkpoints.load(path)
+
+
 @pytest.mark.parametrize("content", [torch.ones(3), {"epoch": 3}, [network()]], ids=["tensor", "no networks", "list"])
 def test_something_else_is_refused(content: Any, tmp_path: Path) -> None:
     path = tmp_path / "a.pth"

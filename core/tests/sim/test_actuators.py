@@ -124,6 +124,27 @@ def test_gains_may_differ_between_joints(pendulum: Articulation) -> None:
     assert model.actuator_biasprm[:, 1:3].tolist() == [[-30.0, -2.0], [-70.0, -2.0]]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "complaint"),
+    [
+        ("swung", r"No joint \(JointPosition 'control': stiffness\) matches 'swung'"),
+        ("(", "'\\(' is no regular expression"),
+    ],
+)
+def test_a_pattern_of_gains_that_matches_nothing_is_refused(
+    pattern: str, complaint: str, pendulum: Articulation
+) -> None:
+    control = JointPosition(pendulum, joints="swing", stiffness={".*": 3.0, pattern: 30.0}, damping=1.0)
+    with pytest.raises(TaskError, match=complaint):
+        alive(robot=pendulum, control=control)
+
+
+@pytest.mark.parametrize("limits", [2.0, (1.0,)])
+def test_limits_of_a_thrust_are_two_numbers(limits: Any, drone: Articulation) -> None:
+    with pytest.raises(TaskError, match="it must be two numbers, or None"):
+        Thrust(drone, bodies="left", limits=limits)
+
+
 def test_scales_may_be_told_by_joints(pendulum: Articulation) -> None:
     world = weightless(pendulum, effort=JointEffort(pendulum, scale={".*": 2.0, "swing": 5.0}))
     world["effort"].apply(torch.ones(4, 3))

@@ -130,6 +130,8 @@ def test_the_same_seed_gives_the_same_cells_and_another_seed_others() -> None:
             r"one type at least needs a share, e\.g\. proportions\.stairs_up=1",
         ),
         ({"proportions": {"stones": 20.0}, "stone_size": (1.0, 0.0)}, "stepping stones need an edge of 0.1 at least"),
+        ({"step_width": 3.0}, "step_width is 3.0; beside the platform there are 2.5 m for stairs"),
+        ({"resolution": 0.001}, "resolution is 0.001, which makes 1.28e"),
         ({"step_widht": 0.3}, "step_widht"),
     ],
 )

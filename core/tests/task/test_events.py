@@ -14,6 +14,7 @@ from igx import (
     Articulation,
     JointEffort,
     Task,
+    TaskConfig,
     VecEnv,
     command,
     curriculum,
@@ -22,6 +23,7 @@ from igx import (
     on_reset,
     on_start,
     reward,
+    setting,
     termination,
     terms,
 )
@@ -31,6 +33,10 @@ from igx.testing import static
 
 Simulated = Callable[..., VecEnv]
 SIM = {"physics_dt": 0.05, "decimation": 2}  # steps of 0.1 s
+
+
+class KickConfig(TaskConfig):
+    kick_every: float = 1.0
 
 
 class Cart(Task):
@@ -183,6 +189,23 @@ def test_registered_terms_can_be_added_as_events_and_vary_the_fields_that_they_a
     assert placed.task.rewritten == ("body_mass", "body_inertia", "opt.gravity")
 
 
+def test_what_interval_terms_do_to_models_while_a_task_is_built_is_not_kept() -> None:
+    fall = {"term": "gravity", "offset": [5.0, 6.0], "every_s": 1000.0}
+    placed = static(Cart, num_envs=4, sim=SIM, settings={"intervals": {"fall": fall}})
+    placed.step()
+    gravity = placed.env.simulator.model_field("opt.gravity")
+    assert torch.allclose(gravity, torch.tensor([0.0, 0.0, -9.81]).expand(4, -1))
+
+
+def test_times_may_be_taken_from_the_config_as_one_number() -> None:
+    class Timed(Shoved):
+        config: "KickConfig"
+        shove = on_interval(Shoved.terms["interval"]["shove"].function, every_s=setting("kick_every"))
+
+    often = static(Timed, sim=SIM, settings={"kick_every": 0.1})
+    assert often.step().obs["policy"][0, 1] == 1.0
+
+
 # Start terms.
 
 
@@ -204,6 +227,46 @@ def test_a_start_term_acts_once_however_many_episodes_begin() -> None:
 
 
 # Curricula.
+
+
+def test_terms_see_what_terms_before_them_have_changed() -> None:
+    class Lifted(Cart):
+        @observation
+        def doubled(self) -> Tensor:
+            return 2.0 * self.cart_pos()
+
+        @on_reset
+        def place(self) -> None:
+            self.robot.set_joints(pos=torch.stack([self.doubled() + 0.25, self.doubled()], dim=-1))
+
+        @on_reset
+        def again(self) -> None:
+            self.robot.set_joints(pos=torch.stack([self.doubled(), self.doubled()], dim=-1))
+
+    placed = static(Lifted)
+    placed.env.reset()
+    assert placed.env.obs["policy"].tolist() == [[0.5, 1.0]]
+
+
+def test_commands_see_where_their_episode_has_begun(simulated: Simulated) -> None:
+    class Seeing(Cart):
+        @command
+        def seen(self) -> Tensor:
+            return self.robot.body_pos[:, 1, 1:2]
+
+        @on_reset
+        def place(self) -> None:
+            self.robot.set_joints(pos=self.uniform(-1.0, 1.0, 2))
+
+        place_of_cart = observation(lambda task: task.robot.body_pos[:, 1, 1])
+        told = observation(lambda task: task.seen())
+
+    env = simulated(Seeing, num_envs=8, settings={"episode_steps": 3})
+    env.reset()
+    for _ in range(3):
+        env.step(torch.zeros(8, 1))
+    assert env.truncated.all()
+    assert torch.equal(env.obs["policy"][:, 1], env.obs["policy"][:, 2])
 
 
 class Graded(Cart):

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
-from igx import Articulation, JointPosition, JointVelocity, Task, observation, terms
+from igx import Articulation, JointEffort, JointPosition, JointVelocity, Task, observation, terms
 from igx.errors import TaskError
 from igx.testing import StaticTask, static
 
@@ -100,6 +101,35 @@ def test_the_gain_of_a_velocity_control_is_its_damping() -> None:
 def test_an_actuator_that_is_not_there_is_refused() -> None:
     with pytest.raises(TaskError, match=re.escape("Robot has no actuator 'postion'. Did you mean 'position'?")):
         randomized("gains", actuator="postion")
+
+
+def test_an_effort_has_no_gains() -> None:
+    class Strong(Task):
+        robot = Articulation("ant")
+        effort = JointEffort(robot)
+        height = observation(terms.root_height)
+
+    with pytest.raises(TaskError, match=r"'effort' of Strong controls neither positions nor velocities: no gains\."):
+        static(Strong, settings={"starts": {"one": {"term": "gains", "actuator": "effort"}}})
+
+
+@pytest.mark.parametrize(
+    ("term", "params"),
+    [
+        ("mass", {"factor": 0}),
+        ("mass", {"factor": [-1, 1]}),
+        ("friction", {"sliding": [-0.5, 1]}),
+        ("gains", {"damping": -1}),
+    ],
+)
+def test_what_no_body_can_have_is_refused(term: str, params: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="greater than"):
+        randomized(term, **params)
+
+
+def test_the_robot_of_a_term_is_an_articulation() -> None:
+    with pytest.raises(TaskError, match=re.escape("'position' of Robot is no Articulation. Known: robot.")):
+        randomized("mass", robot="position")
 
 
 def test_gravity_differs_along_each_axis() -> None:

@@ -1,6 +1,7 @@
 """Terms about rough ground against heights and levels that are known."""
 
 import math
+import re
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from igx import (
     TaskConfig,
     Terrain,
     TerrainConfig,
+    command,
     metric,
     observation,
     on_reset,
@@ -46,10 +48,8 @@ class Walk(Task):
     robot = Articulation("ant", spawn_height=0.6)
     effort = JointEffort(robot, scale=15.0)
 
-    def setup(self) -> None:
-        self.command = self.buffer("command", 2)
-        self.speed = self.buffer("speed")
-
+    told = command(lambda task: task.uniform(-1.0, 1.0, 2))
+    turn = command(lambda task: task.uniform(-1.0, 1.0, 1))
     height = observation(terms.root_height)
     scan = observation(terms.height_scan, scale=5.0)
     level = metric(terms.terrain_level)
@@ -150,10 +150,10 @@ def climb(walked: list[float], *, level: int = 1, mask: list[bool] | None = None
     ground_of(placed).level.fill_(level)
     placed.place(root_pos=[[metres, 0.0, 1.0] for metres in walked])
     placed.task.mask.copy_(torch.tensor(mask or [True] * len(walked)))
-    command = params.pop("command", None)
-    if command is not None:
-        placed.task.command.copy_(torch.tensor(command))
-        params["command"] = "command"
+    commanded = params.pop("command", None)
+    if commanded is not None:
+        placed.task.told().copy_(torch.tensor(commanded))
+        params["command"] = "told"
     climb_by_distance(placed.task, **params)
     return ground_of(placed).level.tolist()
 
@@ -168,12 +168,22 @@ def test_only_environments_whose_episode_ends_change_their_level() -> None:
 
 def test_each_is_measured_against_its_own_command() -> None:
     # 20 s at 0.5 m/s are 10 m, of which a quarter is 2.5 m; at 0.1 m/s it is 0.5 m; told to stand, 0 m are enough
-    command = [[0.3, 0.4], [0.0, -0.1], [0.3, 0.4], [0.0, 0.0]]
-    assert climb([2.0, 2.0, 3.0, 0.0], command=command) == [0, 1, 1, 1]
+    commanded = [[0.3, 0.4], [0.0, -0.1], [0.3, 0.4], [0.0, 0.0]]
+    assert climb([2.0, 2.0, 3.0, 0.0], command=commanded) == [0, 1, 1, 1]
 
 
 def test_who_climbs_does_not_descend() -> None:
     assert climb([4.1], command=[[2.0, 0.0]]) == [2]
+
+
+def test_the_ground_stays_until_the_next_episode_begins() -> None:
+    placed = static(Walk, settings=one_type("stairs_up", initial_level=0))
+    ground = ground_of(placed)
+    height = ground.height_at(torch.zeros(1, 1, 2)).clone()
+    ground.set_level(torch.tensor([9]))
+    assert torch.equal(ground.height_at(torch.zeros(1, 1, 2)), height)
+    ground.begin_episodes()
+    assert float(ground.height_at(torch.zeros(1, 1, 2))) > float(height) + 0.5
 
 
 def test_the_lowest_level_is_kept() -> None:
@@ -186,13 +196,16 @@ def test_who_is_through_with_the_last_level_goes_on_at_a_random_one() -> None:
     assert all(abs(part - 0.25) < 0.1 for part in share), share
 
 
-def test_a_command_that_is_none_is_refused() -> None:
-    task = walk().task
-    for command, hint in (("comand", r" Did you mean 'command'\?"), ("speed", "")):
-        with pytest.raises(
-            TaskError, match=rf"Walk has no command '{command}' of shape \[num_envs, 2 or more\]\.( {hint})?"
-        ):
-            climb_by_distance(task, command=command)
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("tolt", "Walk has no command 'tolt'. Did you mean 'told'?"),
+        ("turn", "Command 'turn' of Walk is 1 wide, and no velocity."),
+    ],
+)
+def test_a_command_that_is_none_or_no_velocity_is_refused(name: str, complaint: str) -> None:
+    with pytest.raises(TaskError, match=re.escape(complaint)):
+        climb_by_distance(walk().task, command=name)
 
 
 def test_terms_about_rough_ground_need_some() -> None:

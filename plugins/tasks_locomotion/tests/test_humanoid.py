@@ -306,6 +306,7 @@ def test_it_is_trained_by_sac_as_the_ant_is_for_longer() -> None:
             settings("ant-sac", cuda_available=cuda_available),
         )
         assert ours.run.agent == "sac"
+        assert ours.run.max_epochs == 2.5 * ants.run.max_epochs
         assert (ours.sac, ours.sim) == (ants.sac, ants.sim)
     bare = compose(
         plugins=load_plugins(), task="humanoid-sac", overrides=["run.presets=[]"], cuda_available=False

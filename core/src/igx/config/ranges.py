@@ -17,11 +17,19 @@ def _in_order(value: tuple[_Number, _Number]) -> tuple[_Number, _Number]:
     return value
 
 
-_Seconds = Annotated[float, Field(gt=0)]
+_Seconds = Annotated[float, Field(gt=0, le=1e6)]
+_Positive = Annotated[float, Field(gt=0)]
+_NotNegative = Annotated[float, Field(ge=0)]
 _Steps = Annotated[int, Field(ge=0, le=1000)]
 
 Range = Annotated[tuple[float, float], BeforeValidator(_from_one_number), AfterValidator(_in_order)]
 """Bounds of a random number."""
+
+Factor = Annotated[tuple[_Positive, _Positive], BeforeValidator(_from_one_number), AfterValidator(_in_order)]
+"""Bounds of a random number above 0."""
+
+Share = Annotated[tuple[_NotNegative, _NotNegative], BeforeValidator(_from_one_number), AfterValidator(_in_order)]
+"""Bounds of a random number not below 0."""
 
 Duration = Annotated[tuple[_Seconds, _Seconds], BeforeValidator(_from_one_number), AfterValidator(_in_order)]
 """Bounds of a random time [s]."""

@@ -81,7 +81,7 @@ def load(path: Path, *, device: torch.device | str = "cpu") -> State:
             state: object = torch.load(path, map_location=device, weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(_unpickling_complaint(path, error)) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} cannot be read: it is truncated, or not a checkpoint.") from error
     if not _is_state(state):
         raise CheckpointError(f"{path} is not a checkpoint of rl_games: it holds no networks.")

@@ -99,14 +99,15 @@ class JointActuator(Actuator["JointActuatorState"]):
         patterns = [self.joints] if isinstance(self.joints, str) else self.joints
         what = f"joint of {self.robot.name!r}"
         driven = {joint for pattern in patterns for joint in matching(pattern, own, what=what)}
+        actuators: dict[str, mujoco.MjsActuator] = {}
         for joint in (joint for joint in own if joint in driven):
-            actuator = spec.add_actuator(name=f"{self.name}:{joint}", target=self.robot.prefix + joint)
-            actuator.trntype = mujoco.mjtTrn.mjTRN_JOINT
-            self._control(actuator, joint)
+            actuators[joint] = spec.add_actuator(name=f"{self.name}:{joint}", target=self.robot.prefix + joint)
+            actuators[joint].trntype = mujoco.mjtTrn.mjTRN_JOINT
+        self._control(actuators)
 
     @abstractmethod
-    def _control(self, actuator: mujoco.MjsActuator, joint: str) -> None:
-        """Set the control law of the actuator that drives `joint`."""
+    def _control(self, actuators: Mapping[str, mujoco.MjsActuator]) -> None:
+        """Set the control laws of the actuators, by the joints that they drive."""
 
     def _of(self, argument: str, value: PerJoint, joints: Sequence[str]) -> list[float]:
         """What `value` says for each of the `joints`."""
@@ -131,8 +132,9 @@ class JointActuator(Actuator["JointActuatorState"]):
 class JointEffort(JointActuator):
     """Actions are joint torques or forces: `scale` [N·m or N] times the action."""
 
-    def _control(self, actuator: mujoco.MjsActuator, joint: str) -> None:
-        actuator.set_to_motor()
+    def _control(self, actuators: Mapping[str, mujoco.MjsActuator]) -> None:
+        for actuator in actuators.values():
+            actuator.set_to_motor()
 
     def offset(self, default_joint_pos: Tensor) -> Tensor:
         return torch.zeros_like(default_joint_pos)
@@ -172,11 +174,12 @@ class JointPosition(JointActuator):
         self._require("damping", damping, Real | Mapping, what="a number, or numbers by joints")
         self._require("effort_limit", effort_limit, Real | None, what="a number or None")
 
-    def _control(self, actuator: mujoco.MjsActuator, joint: str) -> None:
-        [stiffness] = self._of("stiffness", self.stiffness, [joint])
-        [damping] = self._of("damping", self.damping, [joint])
-        actuator.set_to_position(stiffness, damping)
-        _limit(actuator, self.effort_limit)
+    def _control(self, actuators: Mapping[str, mujoco.MjsActuator]) -> None:
+        stiffness = self._of("stiffness", self.stiffness, list(actuators))
+        damping = self._of("damping", self.damping, list(actuators))
+        for actuator, kp, kv in zip(actuators.values(), stiffness, damping, strict=True):
+            actuator.set_to_position(kp, kv)
+            _limit(actuator, self.effort_limit)
 
     def offset(self, default_joint_pos: Tensor) -> Tensor:
         return default_joint_pos if self.relative else torch.zeros_like(default_joint_pos)
@@ -210,9 +213,10 @@ class JointVelocity(JointActuator):
         self._require("damping", damping, Real, what="a number")
         self._require("effort_limit", effort_limit, Real | None, what="a number or None")
 
-    def _control(self, actuator: mujoco.MjsActuator, joint: str) -> None:
-        actuator.set_to_velocity(self.damping)
-        _limit(actuator, self.effort_limit)
+    def _control(self, actuators: Mapping[str, mujoco.MjsActuator]) -> None:
+        for actuator in actuators.values():
+            actuator.set_to_velocity(self.damping)
+            _limit(actuator, self.effort_limit)
 
     def offset(self, default_joint_pos: Tensor) -> Tensor:
         return torch.zeros_like(default_joint_pos)
@@ -253,7 +257,11 @@ class Thrust(Actuator["ThrustState"]):
         self._require("scale", scale, Real, what="a number")
         if limits is not None:
             self._require("limits", limits, Real, what="two numbers, or None", may_be_list=True)
+            if isinstance(limits, Real) or (isinstance(limits, (tuple, list)) and len(limits) != 2):  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
+                raise TaskError(f"Thrust: limits is {limits!r}; it must be two numbers, or None.")
         self._require("swivel", swivel, Real | None, what="a number or None")
+        if isinstance(swivel, Real) and swivel < 0:
+            raise TaskError(f"Thrust: swivel is {swivel!r}; it must not be negative.")
 
     @property
     def axes(self) -> str:

@@ -113,18 +113,17 @@ def matching(pattern: str, names: Sequence[str], *, what: str) -> list[str]:
 
 
 def per_joint(value: PerJoint, joints: Sequence[str], *, what: str) -> list[float]:
-    """What `value` says for each of the `joints`.
+    """What `value` says for each of the `joints`; `what` it is, for messages.
 
     Raises:
-        TaskError: if it says nothing of one of them; `what` is the start of the message.
+        TaskError: if it says nothing of one of them, or of none by one of its patterns.
     """
     if not isinstance(value, Mapping):
         return [value] * len(joints)
-    return [_last_match(value, joint, what=what) for joint in joints]
-
-
-def _last_match(value: Mapping[str, float], joint: str, *, what: str) -> float:
-    numbers = [number for pattern, number in value.items() if re.fullmatch(pattern, joint)]
-    if not numbers:
-        raise TaskError(f"{what} says nothing of the joint {joint!r}.")
-    return numbers[-1]
+    said: dict[str, float] = {}
+    for pattern, number in value.items():
+        said |= dict.fromkeys(matching(pattern, joints, what=f"joint ({what})"), number)
+    missing = [joint for joint in joints if joint not in said]
+    if missing:
+        raise TaskError(f"{what} says nothing of the joint {missing[0]!r}.")
+    return [said[joint] for joint in joints]

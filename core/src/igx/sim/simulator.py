@@ -196,7 +196,8 @@ class Simulator(ABC):
         """
         if name not in self.varied:
             raise SimulatorError(
-                f"Model field {name!r} is the same in every environment; declare it with on_reset(writes=({name!r},))."
+                f"Model field {name!r} is the same in every environment; "
+                f"the term that writes it must say so: on_reset(writes=({name!r},)), or @writes({name!r})."
             )
         return self._open_model_field(name)
 

@@ -59,6 +59,8 @@ class Terrain(Declared["LevelGround"]):
             self._add_cells(spec, self.grid)
 
     def _add_cells(self, spec: mujoco.MjSpec, grid: Grid) -> None:
+        # pictures and shadows reach as many times this far [m]; measured on the ground, they would be coarse
+        spec.stat.extent = 1.0
         row = grid.fullest  # room for contacts is measured on this one
         height = np.array([0.0, 0.0, grid.origins[row, 2] + 1e-3])
         for index, (pos, size, quat) in enumerate(zip(grid.pos[row], grid.size[row], grid.quat[row], strict=True)):
@@ -135,7 +137,8 @@ class TerrainState(LevelGround):
         rng, num_envs = np.random.default_rng(config.seed), simulator.num_envs
         self.level = torch.tensor(rng.integers(0, config.initial_level + 1, num_envs), device=device)
         self.type = torch.tensor(np.arange(num_envs) * config.types // num_envs, device=device)
-        self.buffers = {"level": self.level, "type": self.type}
+        self._cell = self.level * self.num_types + self.type
+        self.buffers = {"level": self.level, "type": self.type, "cell": self._cell}
         self.mask = torch.ones(num_envs, dtype=torch.bool, device=device)
         self._heights, self._origins = _float(grid.heights, device), _float(grid.origins, device)
         columns = _columns(name, simulator.model)
@@ -149,7 +152,7 @@ class TerrainState(LevelGround):
     @property
     def cell(self) -> Tensor:
         """Row of the environment's cell in the grid, int64 `[num_envs]`."""
-        return self.level * self.num_types + self.type
+        return self._cell
 
     @property
     def origin(self) -> Tensor:
@@ -168,7 +171,8 @@ class TerrainState(LevelGround):
 
     def begin_episodes(self) -> None:
         """Lay the ground of the environments of `mask`, as their level and type say."""
-        rows, mask = self.cell, self.mask[:, None, None]
+        self._cell.copy_(torch.where(self.mask, self.level * self.num_types + self.type, self._cell))
+        rows, mask = self._cell, self.mask[:, None, None]
         for values, of_cells in self._parts:
             values.copy_(torch.where(mask, of_cells[rows], values))
 

@@ -28,6 +28,7 @@ Span = tuple[NonNegativeFloat, NonNegativeFloat]
 """A measure at difficulty 0, and what it tends to at difficulty 1."""
 
 _BORDER = 20.0
+_MOST_HEIGHTS = 2e8  # 0.8 GB
 
 
 class TerrainProportions(Config):
@@ -67,7 +68,10 @@ class TerrainConfig(Config):
     gap_width: Span = Field(default=(0.0, 1.0), description="Width of the ditch [m].")
     pit_depth: Span = Field(default=(0.0, 1.0), description="Depth of the sunken middle [m].")
     depth: PositiveFloat = Field(default=1.0, description="Depth of ditches and between stepping stones [m].")
-    friction: NonNegativeFloat = Field(default=1.0, description="Sliding friction; the larger of two bodies' counts.")
+    friction: NonNegativeFloat = Field(
+        default=1.0,
+        description="Sliding friction; the term `friction` writes over it.",
+    )
     resolution: float = Field(default=0.05, gt=0, le=0.5, description="How finely heights are looked up [m].")
     seed: int = Field(default=0, ge=0, description="Of what is random in the cells and in who starts where.")
 
@@ -75,6 +79,15 @@ class TerrainConfig(Config):
     def _goes_together(self) -> "TerrainConfig":
         if self.platform > 0.9 * self.cell_size:
             raise ValueError(f"platform is {self.platform}; it may be at most 0.9 of cell_size, {self.cell_size}")
+        side = (self.cell_size - self.platform) / 2
+        if self.step_width > side:
+            raise ValueError(f"step_width is {self.step_width}; beside the platform there are {side:g} m for stairs")
+        heights = self.levels * self.types * (self.cell_size / self.resolution) ** 2
+        if heights > _MOST_HEIGHTS:
+            raise ValueError(
+                f"resolution is {self.resolution}, which makes {heights:.3g} heights of all cells; "
+                f"{_MOST_HEIGHTS:.0e} are the most"
+            )
         if self.initial_level >= self.levels:
             raise ValueError(f"initial_level is {self.initial_level}, but the highest level is {self.levels - 1}")
         if not any(share for _, share in self.proportions):

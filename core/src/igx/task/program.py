@@ -3,7 +3,7 @@
 The order inside a step is the same on every engine::
 
     action → controls → physics × decimation → derived state → guard → terminations → rewards
-    → curricula → observations before the reset → masked reset → commands → interval terms → derived state again
+    → observations before the reset → curricula → masked reset → commands → interval terms → derived state again
     → observations
 """
 
@@ -72,8 +72,10 @@ class Program:
         self.reward, self.weighted_terms = task.zeros(), task.zeros(len(self._rewards))
         self.terminated, self.done = task.terminated, torch.zeros_like(task.mask)
         self.truncated, self.unstable = torch.zeros_like(self.done), torch.zeros_like(self.done)
-        self._run_judge, self._run_turn, self._run_observe = self._judge, self._turn, self.observe
+        self._run_judge, self._run_begin = self._judge, self._begin
+        self._run_turn, self._run_observe = self._turn, self.observe
         buffers_of_setup = {name: buffer.clone() for name, buffer in task.buffers.items()}
+        model_of_setup = {name: simulator.model_field(name).clone() for name in simulator.varied}
         self._measure()
         rewards, metrics = (f"reward/{name}" for name in self._rewards), (f"metric/{name}" for name in self._metrics)
         self._columns = ("return", "length", *rewards, *metrics)
@@ -83,6 +85,8 @@ class Program:
         self._count_random_numbers()
         for name, buffer in task.buffers.items():  # what terms did to them was a rehearsal
             buffer.copy_(buffers_of_setup[name])
+        for name, values in model_of_setup.items():
+            simulator.model_field(name).copy_(values)
         self._forget_metrics()
         self._start()
         self.reset()
@@ -96,7 +100,7 @@ class Program:
         """Learn widths and stages by running each term on a fresh state."""
         task, simulator = self.task, self.simulator
         kept_by_setup = simulator.stage_read
-        self._judged_stage = self._observed_stage = Stage.VELOCITY
+        self._judged_stage = self._observed_stage = self._commanded_stage = Stage.VELOCITY
         self._start_everywhere()
         self._observations = [_Observation(name, self) for name in task.chosen["observation"]]
         self._require_groups()
@@ -116,9 +120,11 @@ class Program:
             observation.open()
         for term in (*self._curricula.values(), *self._resets.values(), *(i.term for i in self._intervals)):
             term()
+        self._judged_stage, simulator.stage_read = simulator.stage_read, Stage.NONE
         for command in self._commands:
             command.term.sample()
-        self._judged_stage = simulator.stage_read
+        self._commanded_stage = simulator.stage_read
+        self._judged_stage = max(self._judged_stage, self._commanded_stage)
         simulator.stage_read = kept_by_setup
         task.forget()
         for observation in self._group_members("after_reset"):
@@ -205,6 +211,7 @@ class Program:
         Worth it on CUDA, where it makes a few large kernels of hundreds of small ones.
         """
         self._run_judge = torch.compile(self._judge, fullgraph=True, dynamic=False)
+        self._run_begin = torch.compile(self._begin, fullgraph=True, dynamic=False)
         self._run_turn = torch.compile(self._turn, fullgraph=True, dynamic=False)
         self._run_observe = torch.compile(self.observe, fullgraph=True, dynamic=False)
 
@@ -259,6 +266,7 @@ class Program:
         task.forget()
         task.episode_step += 1
         task.update()
+        task.forget()
         terminated = self.unstable
         for term in self._terminations.values():
             terminated = terminated | term()
@@ -267,10 +275,10 @@ class Program:
         self.truncated.masked_fill_(self.terminated, 0)
         torch.logical_or(self.terminated, self.truncated, out=self.done)
         self._reward()
-        if self._curricula:
-            self._change(self.done, *self._curricula.values())
         if self.last_observations:
             self._show("before_reset", self.last_observations, restarted=task.episode_step == 1)
+        if self._curricula:
+            self._change(self.done, *self._curricula.values())
 
     def _reward(self) -> None:
         broken = self.unstable[:, None]  # the state of such an environment says nothing, and may not be finite
@@ -295,19 +303,24 @@ class Program:
         if self.simulator.varied:
             self.simulator.commit_model()
 
-    def _restart(self, mask: Tensor, begin: Callable[[Tensor], None]) -> None:
+    def _restart(self, mask: Tensor, then: Callable[[Tensor], None]) -> None:
         simulator, changed = self.simulator, self._changed
         changed.copy_(mask)
         simulator.reset(mask)
-        begin(mask)
+        self._run_begin(mask)
+        if self._commanded_stage is not Stage.NONE:  # commands may look at the new episode's derived state
+            self._settle(self._commanded_stage)
+        then(mask)
+        self._settle(self._observed_stage)
+
+    def _settle(self, stage: Stage) -> None:
         if self.task.rewritten:
-            simulator.commit_model(changed, self.task.rewritten)
-        simulator.commit(changed)
-        simulator.derive(self._observed_stage, changed)
+            self.simulator.commit_model(self._changed, self.task.rewritten)
+        self.simulator.commit(self._changed)
+        self.simulator.derive(stage, self._changed)
 
     def _turn(self, mask: Tensor) -> None:
         """From one step to the next: episodes begin in `mask`, and in the others the time of some things has come."""
-        self._begin(mask)
         for command in self._commands:
             self._command(command, mask | command.due())
         for interval in self._intervals:
@@ -318,7 +331,6 @@ class Program:
 
     def _begin_episodes(self, mask: Tensor) -> None:
         """Episodes begin in `mask`, and nothing happens elsewhere."""
-        self._begin(mask)
         for command in self._commands:
             self._command(command, mask)
         for interval in self._intervals:
@@ -341,6 +353,7 @@ class Program:
         self.task.forget()
         for term in terms:
             term()
+            self.task.forget()
 
     @torch.no_grad()
     def observe(self, restarted: Tensor) -> None:

@@ -19,7 +19,7 @@ from igx.config.base import Config, NoiseSettings, TaskConfig
 from igx.config.ranges import Duration
 from igx.errors import TaskError, suggest
 from igx.plugins import load_plugins
-from igx.sim.declared import Setting
+from igx.sim.declared import Setting, resolve_settings
 from igx.task.declare import Term
 
 SECTIONS = {
@@ -140,6 +140,29 @@ def registered_term(kind: str, name: str) -> Term:
     if kind not in spec.kinds:
         raise ValueError(f"term {name!r} serves as {' or '.join(spec.kinds)}, not as {kind}")
     return Term(kind, spec.load(), {}, is_complete=False)
+
+
+def taken_from_config(term: Term, config: TaskConfig) -> dict[str, Any]:
+    """Options and parameters as a declaration has them, with what it takes from the config in their own types.
+
+    Raises:
+        TaskError: the config's value is none of that type.
+    """
+    declared = {**term.options, **term.params}
+    told = resolve_settings(declared, config)
+    types: dict[str, Any] = {name: parameter.annotation for name, parameter in term.parameters().items()}
+    types.update(_OPTION_TYPES[term.kind])
+    for name, value in declared.items():
+        kind = types.get(name, inspect.Parameter.empty)
+        if isinstance(value, Setting) and kind is not inspect.Parameter.empty and not isinstance(kind, str):
+            try:
+                told[name] = TypeAdapter(kind).validate_python(told[name])
+            except ValidationError as error:
+                reason = error.errors()[0]["msg"]
+                raise TaskError(
+                    f"The {term.kind} {term.name!r} takes {name} from {value!r}: {told[name]!r}. {reason}."
+                ) from error
+    return told
 
 
 Sections = dict[str, Any]

@@ -13,11 +13,11 @@ from igx.config.base import NoiseSettings, TaskConfig
 from igx.errors import TaskError, suggest
 from igx.sim.actuators import Actuator
 from igx.sim.declared import Declared, resolve_settings
-from igx.sim.entities import GroundPlane
+from igx.sim.entities import ArticulationState, GroundPlane
 from igx.sim.simulator import Simulator
 from igx.task.declare import EVENTS, REPEATED_EVENTS, BoundCommand, BoundTerm, Group, Term
 from igx.task.randoms import RandomPool
-from igx.task.settings import SECTIONS, Sections, registered_term, sections_of, settings_of
+from igx.task.settings import SECTIONS, Sections, registered_term, sections_of, settings_of, taken_from_config
 
 ConstantT = TypeVar("ConstantT")
 
@@ -34,7 +34,8 @@ class Task:
         config: the task's settings.
         simulator: the physics; for terms that need more than the entities offer.
         num_envs, device, step_dt: of the simulation; seconds from one action to the next.
-        action: what was last applied, clipped; 0 after a reset. Shape `[num_envs, actions]`.
+        action: what was last sent to the actuators, clipped, before noise and delay; 0 after a reset. Shape
+            `[num_envs, actions]`.
         previous_action: the one before.
         episode_step: steps since the episode began, shape `[num_envs]`.
         terminated: whether the episode ends in this step other than by time, bool `[num_envs]`.
@@ -196,6 +197,18 @@ class Task:
             raise TaskError(f"{type(self).__name__} has no entity {name!r}.{suggest(name, known)}")
         return self._live[name]
 
+    def articulation(self, name: str) -> ArticulationState:
+        """The live robot of that name.
+
+        Raises:
+            TaskError: there is none, or it is something else.
+        """
+        live = self.live(name)
+        if not isinstance(live, ArticulationState):
+            robots = [own for own, other in self._live.items() if isinstance(other, ArticulationState)]
+            raise TaskError(f"{name!r} of {type(self).__name__} is no Articulation.{suggest(name, robots)}")
+        return live
+
     def apply_action(self, action: Tensor) -> None:
         """Set the controls of all actuators from `action`, shape `[num_envs, actions]`."""
         start = 0
@@ -247,7 +260,7 @@ def configured_terms(task: type[Task], config: TaskConfig) -> dict[str, dict[str
             values = {field: getattr(settings, field) for field in type(settings).model_fields}
             registered = values.pop("term", None)
             term = registered_term(kind, registered) if registered else task.terms[kind][name]
-            told = resolve_settings({**term.options, **term.params}, config) | values
+            told = taken_from_config(term, config) | values
             options = {option: told.pop(option) for option in term.options}
             terms[name] = (term, options, told)
         configured[kind] = terms

@@ -3,7 +3,6 @@
 from torch import Tensor
 
 from igx.errors import TaskError
-from igx.sim.entities import ArticulationState
 from igx.task.task import Task
 
 
@@ -24,7 +23,7 @@ def action_rate_l2(task: Task) -> Tensor:
 
 def action_power(task: Task, scale: float = 1.0, robot: str = "robot") -> Tensor:
     """Sum of |action × joint velocity × scale|; needs one action for each joint, in their order."""
-    live: ArticulationState = task.live(robot)
+    live = task.articulation(robot)
     if task.action.shape != live.joint_vel.shape:
         joints, actions = live.num_joints, task.action.shape[1]
         raise TaskError(f"action_power needs one action for each joint of {robot!r}: {joints}, not {actions}.")

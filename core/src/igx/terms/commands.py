@@ -1,8 +1,10 @@
 """Commands that legged and wheeled robots follow."""
 
 import math
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from igx.config.ranges import Range
@@ -16,8 +18,8 @@ def velocity_command(
     lin_vel_x: Range = (-1.0, 1.0),
     lin_vel_y: Range = (-1.0, 1.0),
     turn: Range = (-math.pi, math.pi),
-    standing: float = 0.0,
-    slowest: float = 0.0,
+    standing: Annotated[float, Field(ge=0, le=1)] = 0.0,
+    slowest: Annotated[float, Field(ge=0)] = 0.0,
 ) -> Tensor:
     """Velocities to move at in the root's frame, and a turn, shape `[num_envs, 3]`; `velocity_to_follow` resolves it.
 
@@ -32,7 +34,7 @@ def velocity_command(
     ranges = (lin_vel_x, lin_vel_y, turn)
     low, high = task.constant(("velocity_command", *ranges), lambda: task.tensor(ranges).unbind(-1))
     drawn = task.uniform(low, high, 3)
-    moves = drawn[:, :2].norm(dim=-1) > slowest
+    moves = drawn[:, :2].norm(dim=-1) >= slowest
     if standing:
         moves = moves & (task.uniform(0.0, 1.0, 1)[:, 0] >= standing)
     return torch.where(moves[:, None], drawn, 0.0)
@@ -51,7 +53,7 @@ def velocity_to_follow(
     """
     if heading_gain is None:
         return command
-    moves = (command[:, :2] != 0.0).any(-1)
+    moves = (command != 0.0).any(-1)
     error = wrap_to_pi(command[:, 2] - yaw(robot.root_quat))
     rate = (heading_gain * error).clamp(-fastest_turn, fastest_turn)
     return torch.stack([command[:, 0], command[:, 1], torch.where(moves, rate, 0.0)], dim=-1)

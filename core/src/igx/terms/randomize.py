@@ -10,13 +10,13 @@ What is drawn replaces the model file's value, or multiplies it; it never adds u
 
 from collections.abc import Iterable
 
+import mujoco
 import torch
 from torch import Tensor
 
-from igx.config.ranges import Range
+from igx.config.ranges import Factor, Range, Share
 from igx.errors import TaskError, suggest
 from igx.sim.declared import matching
-from igx.sim.entities import ArticulationState
 from igx.task.declare import writes
 from igx.task.task import Task
 
@@ -24,7 +24,7 @@ _KP, _KV = 1, 2  # columns of an affine actuator's bias: -stiffness and -damping
 
 
 @writes("geom_friction")
-def friction(task: Task, sliding: Range = (0.5, 1.25), robot: str = "robot") -> None:
+def friction(task: Task, sliding: Share = (0.5, 1.25), robot: str = "robot") -> None:
     """Draw the sliding friction between a robot and the ground, one number for all its shapes.
 
     Of two touching shapes the engine takes the larger friction, so the world's own shapes get the same number.
@@ -35,7 +35,7 @@ def friction(task: Task, sliding: Range = (0.5, 1.25), robot: str = "robot") -> 
 
 
 @writes("body_mass", "body_inertia")
-def mass(task: Task, factor: Range = (0.8, 1.2), bodies: str = ".*", robot: str = "robot") -> None:
+def mass(task: Task, factor: Factor = (0.8, 1.2), bodies: str = ".*", robot: str = "robot") -> None:
     """Multiply mass and inertia of the bodies that match, each by a number of its own."""
     ids = _bodies(task, bodies, robot)
     drawn = task.uniform(*factor, len(ids))
@@ -52,25 +52,25 @@ def center_of_mass(task: Task, offset: Range = (-0.02, 0.02), bodies: str = ".*"
 
 
 @writes("dof_damping")
-def joint_damping(task: Task, factor: Range = (0.5, 1.5), robot: str = "robot") -> None:
+def joint_damping(task: Task, factor: Share = (0.5, 1.5), robot: str = "robot") -> None:
     """Multiply the viscous damping of a robot's joints, each by a number of its own."""
     _scale_joints(task, "dof_damping", factor, robot)
 
 
 @writes("dof_frictionloss")
-def joint_friction(task: Task, factor: Range = (0.5, 1.5), robot: str = "robot") -> None:
+def joint_friction(task: Task, factor: Share = (0.5, 1.5), robot: str = "robot") -> None:
     """Multiply the dry friction of a robot's joints, each by a number of its own."""
     _scale_joints(task, "dof_frictionloss", factor, robot)
 
 
 @writes("dof_armature")
-def joint_armature(task: Task, factor: Range = (0.9, 1.1), robot: str = "robot") -> None:
+def joint_armature(task: Task, factor: Share = (0.9, 1.1), robot: str = "robot") -> None:
     """Multiply the rotor inertia of a robot's joints, each by a number of its own."""
     _scale_joints(task, "dof_armature", factor, robot)
 
 
 @writes("actuator_gainprm", "actuator_biasprm")
-def gains(task: Task, stiffness: Range = (0.8, 1.2), damping: Range = (0.8, 1.2), actuator: str = "position") -> None:
+def gains(task: Task, stiffness: Share = (0.8, 1.2), damping: Share = (0.8, 1.2), actuator: str = "position") -> None:
     """Multiply stiffness and damping of a position or velocity control, of each joint by numbers of its own."""
     ids = _actuators(task, actuator)
     stiff, damp = task.uniform(*stiffness, len(ids)), task.uniform(*damping, len(ids))
@@ -100,7 +100,7 @@ def push(
     robot: str = "robot",
 ) -> None:
     """Shove a free root: add to its velocity in the ground plane, upwards [m/s] and about each axis [rad/s]."""
-    live: ArticulationState = task.live(robot)
+    live = task.articulation(robot)
     linear = torch.cat([task.uniform(*lin_vel, 2), task.uniform(*lin_vel_z, 1)], dim=-1)
     angular = task.uniform(*ang_vel, 3)
     live.set_root(lin_vel_w=live.root_lin_vel_w + linear, ang_vel_b=live.root_ang_vel_b + angular)
@@ -117,8 +117,8 @@ def _indices(task: Task, values: Iterable[int]) -> Tensor:
     return torch.tensor(list(values), dtype=torch.long, device=task.device)
 
 
-def _scale_joints(task: Task, field: str, factor: Range, robot: str) -> None:
-    live: ArticulationState = task.live(robot)
+def _scale_joints(task: Task, field: str, factor: Share, robot: str) -> None:
+    live = task.articulation(robot)
     every = range(task.simulator.model.nv)
     columns = task.constant(("joints", robot), lambda: _indices(task, every[live.joint_dofs]))
     _scale(task, field, columns, task.uniform(*factor, live.num_joints))
@@ -138,7 +138,7 @@ def _set(task: Task, field: str, ids: Tensor, value: Tensor) -> None:
 
 def _bodies(task: Task, pattern: str, robot: str) -> Tensor:
     def find() -> Tensor:
-        live: ArticulationState = task.live(robot)
+        live = task.articulation(robot)
         names = matching(pattern, live.body_names, what=f"body of {robot!r}")
         return _indices(task, [live.root_id + live.body_index(name) for name in names])
 
@@ -149,7 +149,7 @@ def _shapes(task: Task, robot: str) -> Tensor:
     """Which shapes are the robot's or the world's, bool `[shapes]`."""
 
     def find() -> Tensor:
-        live: ArticulationState = task.live(robot)
+        live = task.articulation(robot)
         owner = torch.as_tensor(task.simulator.model.geom_bodyid).to(task.device)
         first, last = live.root_id, live.root_id + len(live.body_names)
         return (owner == 0) | ((owner >= first) & (owner < last))
@@ -162,6 +162,9 @@ def _actuators(task: Task, name: str) -> Tensor:
         if name not in task.actuators:
             raise TaskError(f"{type(task).__name__} has no actuator {name!r}.{suggest(name, task.actuators)}")
         model = task.simulator.model
-        return _indices(task, [i for i in range(model.nu) if model.actuator(i).name.startswith(f"{name}:")])
+        ids = [i for i in range(model.nu) if model.actuator(i).name.startswith(f"{name}:")]
+        if (model.actuator_biastype[ids] != mujoco.mjtBias.mjBIAS_AFFINE).any():
+            raise TaskError(f"{name!r} of {type(task).__name__} controls neither positions nor velocities: no gains.")
+        return _indices(task, ids)
 
     return task.constant(("actuators", name), find)

@@ -6,31 +6,30 @@ import torch
 from torch import Tensor
 
 from igx.math import roll, upright, yaw
-from igx.sim.entities import ArticulationState
 from igx.task.task import Task
 
 
 def root_height(task: Task, robot: str = "robot") -> Tensor:
     """Height of the root [m]."""
-    live: ArticulationState = task.live(robot)
+    live = task.articulation(robot)
     return live.root_pos[:, 2]
 
 
 def root_quat(task: Task, robot: str = "robot") -> Tensor:
     """Orientation of the root (w, x, y, z), shape `[num_envs, 4]`."""
-    live: ArticulationState = task.live(robot)
+    live = task.articulation(robot)
     return live.root_quat
 
 
 def root_lin_vel_b(task: Task, robot: str = "robot") -> Tensor:
     """Velocity of the root in its own frame [m/s], shape `[num_envs, 3]`."""
-    live: ArticulationState = task.live(robot)
+    live = task.articulation(robot)
     return live.root_lin_vel_b
 
 
 def root_ang_vel_b(task: Task, robot: str = "robot") -> Tensor:
     """Angular velocity of the root in its own frame [rad/s], shape `[num_envs, 3]`."""
-    live: ArticulationState = task.live(robot)
+    live = task.articulation(robot)
     return live.root_ang_vel_b
 
 
@@ -39,7 +38,7 @@ def root_yaw_roll(task: Task, wrapped: bool = False, robot: str = "robot") -> Te
 
     Each is in [0, 2 pi), as IsaacGymEnvs' ant sees them, or `wrapped` to (-pi, pi], as its humanoid does.
     """
-    live: ArticulationState = task.live(robot)
+    live = task.articulation(robot)
     quat = live.root_quat
     angles = torch.stack([yaw(quat), roll(quat)], dim=-1)
     return angles if wrapped else angles.remainder(2.0 * math.pi)
@@ -47,32 +46,32 @@ def root_yaw_roll(task: Task, wrapped: bool = False, robot: str = "robot") -> Te
 
 def root_upright(task: Task, robot: str = "robot") -> Tensor:
     """Cosine of the root's tilt from upright."""
-    live: ArticulationState = task.live(robot)
+    live = task.articulation(robot)
     return upright(live.root_quat)
 
 
 def projected_gravity(task: Task, robot: str = "robot") -> Tensor:
     """Direction of gravity in the root's frame, shape `[num_envs, 3]`; (0, 0, -1) when upright."""
-    live: ArticulationState = task.live(robot)
+    live = task.articulation(robot)
     w, x, y, z = live.root_quat.unbind(-1)
     return -torch.stack([2.0 * (x * z - w * y), 2.0 * (y * z + w * x), 1.0 - 2.0 * (x * x + y * y)], dim=-1)
 
 
 def root_lin_vel_w(task: Task, robot: str = "robot") -> Tensor:
     """Velocity of the root in the world [m/s], shape `[num_envs, 3]`."""
-    live: ArticulationState = task.live(robot)
+    live = task.articulation(robot)
     return live.root_lin_vel_w
 
 
 def root_ang_vel_w(task: Task, robot: str = "robot") -> Tensor:
     """Angular velocity of the root in the world [rad/s], shape `[num_envs, 3]`."""
-    live: ArticulationState = task.live(robot)
+    live = task.articulation(robot)
     return live.root_ang_vel_w
 
 
 def wrench(task: Task, robot: str = "robot") -> Tensor:
     """Contact force [N] and torque [N·m] on each wrench body, in its frame, shape `[num_envs, 6 * bodies]`."""
-    live: ArticulationState = task.live(robot)
+    live = task.articulation(robot)
     return live.wrench
 
 

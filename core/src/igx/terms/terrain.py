@@ -4,13 +4,14 @@ They take the names of the robot's and of the terrain's attribute, `robot` and `
 """
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from igx.errors import TaskError, suggest
 from igx.math import rotate, yaw_quat
-from igx.sim.entities import ArticulationState
 from igx.sim.terrain import LevelGround
 from igx.task.task import Task
 
@@ -32,7 +33,7 @@ def height_scan(
     At a grid of points around the root that turns with its yaw alone; y changes fastest. With its defaults the 140
     heights of IsaacGymEnvs' AnymalTerrain.
     """
-    live, ground = _robot(task, robot), _ground(task, terrain)
+    live, ground = task.articulation(robot), _ground(task, terrain)
     points = ground.scan_points(x, y)
     turned = rotate(yaw_quat(live.root_quat)[:, None], torch.nn.functional.pad(points, (0, 1)))
     heights = ground.height_at(live.root_pos[:, None, :2] + turned[..., :2])
@@ -41,7 +42,7 @@ def height_scan(
 
 def root_height_above_ground(task: Task, robot: str = "robot", terrain: str = "ground") -> Tensor:
     """Height of the root above the ground below it [m]."""
-    pos = _robot(task, robot).root_pos
+    pos = task.articulation(robot).root_pos
     return pos[:, 2] - _ground(task, terrain).height_at(pos[:, None, :2])[:, 0]
 
 
@@ -52,7 +53,7 @@ def root_near_ground(task: Task, height: float, robot: str = "robot", terrain: s
 
 def off_terrain(task: Task, margin: float = 0.0, robot: str = "robot", terrain: str = "ground") -> Tensor:
     """Whether the root is farther out than the terrain's cells less `margin` [m], where level ground begins."""
-    farthest = _robot(task, robot).root_pos[:, :2].abs().amax(-1)
+    farthest = task.articulation(robot).root_pos[:, :2].abs().amax(-1)
     return farthest > _ground(task, terrain).reach - margin
 
 
@@ -63,15 +64,15 @@ def terrain_level(task: Task, terrain: str = "ground") -> Tensor:
 
 def start_on_terrain(task: Task, spread: float = 0.5, robot: str = "robot", terrain: str = "ground") -> None:
     """Put the root as high above the middle of the cell as the model has it, up to `spread` aside in x and y [m]."""
-    live, ground = _robot(task, robot), _ground(task, terrain)
+    live, ground = task.articulation(robot), _ground(task, terrain)
     aside = torch.nn.functional.pad(task.uniform(-spread, spread, 2), (0, 1))
     live.set_root(pos=live.root_pos + ground.origin + aside)
 
 
 def climb_by_distance(
     task: Task,
-    up: float = 0.5,
-    down: float = 0.25,
+    up: Annotated[float, Field(gt=0)] = 0.5,
+    down: Annotated[float, Field(ge=0)] = 0.25,
     command: str | None = None,
     robot: str = "robot",
     terrain: str = "ground",
@@ -89,11 +90,11 @@ def climb_by_distance(
         task: the task; called before the state is reset, with `mask` the environments that end.
         up: in cells.
         down: share.
-        command: attribute of the task that gives speeds [m/s], along x and y first, shape `[num_envs, 2 or more]`.
+        command: the task's command of speeds [m/s], along x and y first.
         robot: name of the robot.
         terrain: name of the terrain.
     """
-    live, ground = _robot(task, robot), _ground(task, terrain)
+    live, ground = task.articulation(robot), _ground(task, terrain)
     distance = (live.root_pos - ground.origin)[:, :2].norm(dim=-1)
     way_up = up * ground.cell_size
     told = way_up if command is None else _speed(task, command) * task.config.episode_steps * task.step_dt
@@ -105,16 +106,12 @@ def climb_by_distance(
 
 def _speed(task: Task, command: str) -> Tensor:
     """Commanded speed in the ground plane [m/s], shape `[num_envs]`."""
-    value = getattr(task, command, None)
-    value = value() if callable(value) else value
-    if not isinstance(value, Tensor) or value.dim() != 2 or value.shape[1] < 2:
-        known = suggest(command, vars(task))
-        raise TaskError(f"{type(task).__name__} has no command {command!r} of shape [num_envs, 2 or more].{known}")
+    if command not in task.chosen["command"]:
+        raise TaskError(f"{type(task).__name__} has no command {command!r}.{suggest(command, task.chosen['command'])}")
+    value = task.term("command", command)()
+    if value.shape[1] < 2:
+        raise TaskError(f"Command {command!r} of {type(task).__name__} is {value.shape[1]} wide, and no velocity.")
     return value[:, :2].norm(dim=-1)
-
-
-def _robot(task: Task, name: str) -> ArticulationState:
-    return task.live(name)
 
 
 def _ground(task: Task, name: str) -> LevelGround:

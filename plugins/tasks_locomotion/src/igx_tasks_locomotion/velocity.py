@@ -1,6 +1,7 @@
 """Velocity: a legged robot, whichever the settings name, walks as fast and in the direction it is told to."""
 
 import math
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -27,27 +28,35 @@ from igx import (
     terms,
 )
 from igx.config.base import Config
+from igx.errors import TaskError
 from igx.math import exp_kernel, quat_from_axis_angle
 from igx.sim.declared import per_joint
 from igx.terms.commands import velocity_to_follow
 from igx_tasks_locomotion import walking
 
-ByJoint = float | dict[str, float]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
 
 
 class RobotConfig(Config):
-    """What the task has to know of a robot; what is told by joint is a mapping of regular expressions to numbers."""
+    """What the task has to know of a robot.
+
+    What is told by joint is a number, or a mapping of regular expressions to numbers, of which the last that matches
+    counts; one that an override adds to a preset's comes last.
+    """
 
     model: str = Field(description="Name of an igx-assets model, menagerie:NAME, package:PACKAGE/path.xml, or a path.")
     spawn_height: float = Field(gt=0, description="Height of the root above the ground at a reset [m].")
     default_joint_pos: dict[str, float] = Field(description="The pose that it stands in [rad].")
-    stiffness: ByJoint = Field(description="Of the joints' position control [N·m/rad].")
-    damping: ByJoint = Field(description="Of the joints' position control [N·m·s/rad].")
-    action_scale: ByJoint = Field(description="How far an action of 1 moves a target from the default pose [rad].")
+    stiffness: Positive | dict[str, Positive] = Field(description="Of the joints' position control [N·m/rad].")
+    damping: NotNegative | dict[str, NotNegative] = Field(description="Of the joints' position control [N·m·s/rad].")
+    action_scale: Positive | dict[str, Positive] = Field(
+        description="How far an action of 1 moves a target from the default pose [rad]."
+    )
     trunk: str = Field(description="Bodies that must not touch anything, a regular expression.")
     feet: str = Field(description="Bodies that it stands on.")
     soles: str = Field(description="Sites at the feet, one for each, in the order of the feet.")
-    pose_tolerance: ByJoint = Field(
+    pose_tolerance: Positive | dict[str, Positive] = Field(
         0.3, description="Deviation from the default pose [rad] at which the reward for the pose is 37 %."
     )
     swing_height: float = Field(0.08, gt=0, description="Height that feet should swing at [m].")
@@ -93,7 +102,11 @@ class Velocity(Task):
     sole_vel = Sensor(robot, "site_lin_vel", on=setting("robot.soles"))
 
     def setup(self) -> None:
-        feet = len(self.sole_pos.part_names)
+        feet, bodies = len(self.sole_pos.part_names), len(self.foot_force.part_names)
+        if feet != bodies:
+            raise TaskError(
+                f"task.robot.soles matches {feet} sites and task.robot.feet {bodies} bodies; each foot needs one sole."
+            )
         self.air_time = self.buffer("air_time", feet)
         self.pose_tolerance = self.tensor(
             per_joint(self.config.robot.pose_tolerance, self.robot.joint_names, what="task.robot.pose_tolerance")
@@ -156,7 +169,7 @@ class Velocity(Task):
 
     @reward(weight=-1.0)
     def low_swing(self) -> Tensor:
-        """How far moving feet are from the height to swing at [m], times their speed [m/s]."""
+        """Squared distance of the feet from the height to swing at [m²], times their speed [m/s], summed."""
         height = self.sole_heights() - self.config.robot.swing_height
         return (height.square() * self.sole_speeds()).sum(-1) * self.moves()
 
@@ -171,7 +184,7 @@ class Velocity(Task):
 
     @reward(weight=-1.0)
     def beyond_limits(self, share: float = 0.9) -> Tensor:
-        """By how much joints are beyond a share of their range [rad]."""
+        """By how much joints are beyond a share of the way to their limits, summed; 0 for joints without limits."""
         return (self.robot.joint_pos_scaled.abs() - share).clamp(min=0.0).nan_to_num(0.0).sum(-1)
 
     effort = reward(walking.effort, weight=-2.0e-5)
