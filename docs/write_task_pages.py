@@ -27,6 +27,10 @@ _KINDS = {
 }
 
 
+_SHOWN_ENVS = ("sim.num_envs=20", "run.seed=3")
+_SHOWN_ENV = 9  # of rough ground it has stairs
+
+
 def main() -> None:
     """Write the pages and their index."""
     choose_renderer()
@@ -86,11 +90,11 @@ def _terms(config: Any, plugins: Plugins) -> Iterator[str]:
 
 
 def _row(info: Any, *measured: str) -> str:
-    told = {**{name: value for name, value in info.options.items() if name in _SHOWN}, **info.params}
+    told = {**{name: value for name, value in info.options.items() if name in _TELLING}, **info.params}
     return f"| {' | '.join((f'`{info.name}`', info.summary, *measured, _pairs(told)))} |"
 
 
-_SHOWN = ("weight", "scale", "noise", "delay", "group", "every_s", "writes")
+_TELLING = ("weight", "scale", "noise", "delay", "group", "every_s", "writes")
 _USUAL = {"scale": 1.0, "noise": None, "delay": 0, "group": "policy", "every_s": None, "writes": (), "robot": "robot"}
 
 
@@ -109,16 +113,18 @@ def draw(spec: TaskSpec, plugins: Plugins) -> None:
     from igx.env.frames import Camera
     from igx.env.make import make_env
 
-    few = ("sim.num_envs=1", "run.seed=3")
-    composed = compose(task=spec.name, plugins=plugins, overrides=few, cuda_available=False)
+    composed = compose(task=spec.name, plugins=plugins, overrides=_SHOWN_ENVS, cuda_available=False)
+    if getattr(composed.config.task, "terrain", None):
+        harder = (*_SHOWN_ENVS, "task.terrain.initial_level=6")
+        composed = compose(task=spec.name, plugins=plugins, overrides=harder, cuda_available=False)
     with closing(make_env(composed.config, plugins=plugins)) as env:
         env.reset()
         for _ in range(round(0.2 / env.step_dt)):
-            env.step(torch.zeros(1, env.num_actions))
+            env.step(torch.zeros(env.num_envs, env.num_actions))
         camera = Camera(env.simulator.model, width=480, height=360, azimuth=150.0, elevation=-15.0)
         with closing(camera):
-            camera.take_model_values(env.simulator, 0)
-            picture = camera.picture(env.simulator.field("qpos")[0].double().numpy())
+            camera.take_model_values(env.simulator, _SHOWN_ENV)
+            picture = camera.picture(env.simulator.field("qpos")[_SHOWN_ENV].double().numpy())
     Image.fromarray(picture).quantize(128, dither=Image.Dither.NONE).save(FOLDER / f"{spec.name}.png", optimize=True)
 
 
