@@ -55,6 +55,7 @@ class AnymalTerrain(Task):
     - Levels go down by how far each robot came of what it was told; there all commands count together for each.
     - Finishing the last level leads to a random one; there to the first.
     - The yaw rate that a policy sees after a reset is that of its new state; there still the old one's.
+    - Who is told to stand stands; there it turns to a heading of 0.
     - Robots are pushed by adding to their velocity, each in its own time; there all at once, by setting it.
     """
 
