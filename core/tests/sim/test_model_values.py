@@ -152,7 +152,9 @@ def test_only_committed_environments_get_their_values() -> None:
 
 
 def test_a_field_that_no_term_declared_is_refused(yard: World) -> None:
-    with pytest.raises(SimulatorError, match=r"'body_mass' is the same in every environment; declare it"):
+    with pytest.raises(
+        SimulatorError, match=r"'body_mass' is the same in every environment; the term that writes it must say so"
+    ):
         yard.simulator.model_field("body_mass")
 
 

@@ -182,7 +182,7 @@ class Program:
             pool.count()
         self._act()
         self._judge()
-        self._restart(self.done, self._turn)
+        self._restart(self.done, self._begin, self._turn)
         self.observe(self.done)
         for pool in self.task.pools:
             pool.freeze()
@@ -224,7 +224,7 @@ class Program:
         self.simulator.step(derive=self._judged_stage)
         self.unstable.copy_(self.simulator.unstable())
         self._run_judge()
-        self._restart(self.done, self._run_turn)
+        self._restart(self.done, self._run_begin, self._run_turn)
         self._run_observe(self.done)
         for pool in self.task.pools:
             pool.close()
@@ -242,7 +242,7 @@ class Program:
         before = [tensor.clone() for tensor in shown]
         self.done.copy_(mask)
         self._episode.masked_fill_(mask[:, None], 0.0)
-        self._restart(self.done, self._begin_episodes)
+        self._restart(self.done, self._begin, self._begin_episodes)
         self.observe(self.done)
         for tensor, kept in zip(shown, before, strict=True):  # the others' noise and delays stay
             tensor.copy_(torch.where(_rows(self.done, like=tensor), tensor, kept))
@@ -250,7 +250,7 @@ class Program:
 
     def _start_everywhere(self) -> None:
         self.done.copy_(self._everywhere)
-        self._restart(self._everywhere, self._begin_episodes)
+        self._restart(self._everywhere, self._begin, self._begin_episodes)
 
     def _act(self) -> None:
         task, limit = self.task, self.task.config.clip_actions
@@ -303,11 +303,12 @@ class Program:
         if self.simulator.varied:
             self.simulator.commit_model()
 
-    def _restart(self, mask: Tensor, then: Callable[[Tensor], None]) -> None:
+    def _restart(self, mask: Tensor, begin: Callable[[Tensor], None], then: Callable[[Tensor], None]) -> None:
+        """Let episodes begin in `mask`: `begin` changes the state, and `then` may look at it."""
         simulator, changed = self.simulator, self._changed
         changed.copy_(mask)
         simulator.reset(mask)
-        self._run_begin(mask)
+        begin(mask)
         if self._commanded_stage is not Stage.NONE:  # commands may look at the new episode's derived state
             self._settle(self._commanded_stage)
         then(mask)
