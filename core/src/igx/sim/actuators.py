@@ -17,7 +17,7 @@ from torch import Tensor
 
 from igx.errors import TaskError
 from igx.sim.declared import Declared, PerJoint, Setting, matching, per_joint
-from igx.sim.entities import Articulation
+from igx.sim.entities import Articulation, joint_limits
 from igx.sim.placing import own_names, scalar_joints
 from igx.sim.simulator import Simulator
 
@@ -307,18 +307,15 @@ class IntegratedTargetState(JointActuatorState):
 
     def __init__(self, declared: JointPosition, simulator: Simulator) -> None:
         super().__init__(declared, simulator)
-        model, device = simulator.model, simulator.device
-        self._joint_pos = simulator.field("qpos")
+        self._all_qpos = simulator.field("qpos")
         self._step = self._scale * simulator.step_dt
-        limits = torch.as_tensor(model.jnt_range[self._joints], dtype=torch.float32)
-        limits[~torch.as_tensor(model.jnt_limited[self._joints]).bool()] = torch.tensor([-torch.inf, torch.inf])
-        self._lower, self._upper = limits.to(device).unbind(-1)
+        self._lower, self._upper = joint_limits(simulator, self._joints)
 
     def apply(self, action: Tensor) -> None:
         torch.clamp(self.control + self._step * action, self._lower, self._upper, out=self.control)
 
     def begin(self) -> None:
-        self.control.copy_(torch.where(self.mask[:, None], self._joint_pos[:, self._qpos], self.control))
+        self.control.copy_(torch.where(self.mask[:, None], self._all_qpos[:, self._qpos], self.control))
 
 
 class ThrustState(ActuatorState):

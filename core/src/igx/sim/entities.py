@@ -125,10 +125,7 @@ class ArticulationState:
                 raise ModelError(f"Joint {name!r} of model {self._declared.model!r} is neither a hinge nor a slide.")
 
     def _bind_limits(self, joints: Sequence[int]) -> None:
-        model = self._sim.model
-        span = torch.as_tensor(model.jnt_range[joints].reshape(-1, 2), dtype=torch.float32)
-        span[~torch.as_tensor(model.jnt_limited[joints]).bool()] = torch.tensor([-torch.inf, torch.inf])
-        self.joint_lower, self.joint_upper = lower, upper = span.to(self._sim.device).unbind(-1)
+        self.joint_lower, self.joint_upper = lower, upper = joint_limits(self._sim, joints)
         self._joint_middle, self._joint_reach = 0.5 * (lower + upper), 0.5 * (upper - lower)
 
     def _bind_default(self, chosen: Mapping[str, float]) -> None:
@@ -465,6 +462,15 @@ class GroundPlane(Declared[None]):
 
     def bind(self, simulator: Simulator) -> None:
         return None
+
+
+def joint_limits(simulator: Simulator, joints: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Lower and upper position limits of joints by their ids [rad or m], infinite where a joint has none."""
+    model = simulator.model
+    span = torch.as_tensor(model.jnt_range[joints].reshape(-1, 2), dtype=torch.float32)
+    span[~torch.as_tensor(model.jnt_limited[joints]).bool()] = torch.tensor([-torch.inf, torch.inf])
+    lower, upper = span.to(simulator.device).unbind(-1)
+    return lower, upper
 
 
 def _write_given(*pairs: tuple[Tensor, Tensor | None], where: Tensor) -> None:

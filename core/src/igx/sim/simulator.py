@@ -144,11 +144,11 @@ class Simulator(ABC):
         """Put the environments in `mask`, bool `[num_envs]`, into their default state: at rest, no force acting."""
         for name, value in self._fields.items():
             if FIELD_STAGE.get(name) in (Stage.NONE, Stage.ACCELERATION):
-                rows = mask.view(-1, *(1 for _ in value.shape[1:]))
+                where = rows(mask, like=value)
                 if name in self._starts:
-                    value.copy_(torch.where(rows, self._starts[name], value))
+                    value.copy_(torch.where(where, self._starts[name], value))
                 else:
-                    value.masked_fill_(rows, 0.0)
+                    value.masked_fill_(where, 0.0)
         if "sensordata" in self._fields:
             self._fields["sensordata"].masked_fill_(mask[:, None] & self._is_acceleration, 0.0)
 
@@ -258,3 +258,8 @@ class Simulator(ABC):
         """Release what the engine holds; the simulator is of no use afterwards."""
         self._fields.clear()
         self._snapshots.clear()
+
+
+def rows(mask: Tensor, *, like: Tensor) -> Tensor:
+    """`mask`, shape `[num_envs]`, so that it broadcasts over the further dimensions of `like`."""
+    return mask.view(-1, *(1 for _ in like.shape[1:]))

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from igx.errors import TaskError, suggest
+from igx.sim.simulator import rows
 
 TermFunction = Callable[..., Any]
 TermFunctionT = TypeVar("TermFunctionT", bound=TermFunction)
@@ -161,7 +162,7 @@ class BoundTerm:
     def begin(self, restarted: Tensor) -> None:
         """Let the value of now stand for the last step's in `restarted`, bool `[num_envs]`: those have had none."""
         memory = self.previous
-        torch.where(restarted.view(-1, *(1 for _ in memory.shape[1:])), self(), memory, out=memory)
+        torch.where(rows(restarted, like=memory), self(), memory, out=memory)
 
 
 class BoundCommand(BoundTerm):

@@ -19,7 +19,7 @@ from igx.config.base import NoiseSettings
 from igx.errors import TaskError
 from igx.sim.entities import ArticulationState
 from igx.sim.readout import Readout
-from igx.sim.simulator import Simulator, Stage
+from igx.sim.simulator import Simulator, Stage, rows
 from igx.task.actions import ActionPath
 from igx.task.declare import BoundCommand, BoundTerm
 from igx.task.task import Task
@@ -245,7 +245,7 @@ class Program:
         self._restart(self.done, self._begin, self._begin_episodes)
         self.observe(self.done)
         for tensor, kept in zip(shown, before, strict=True):  # the others' noise and delays stay
-            tensor.copy_(torch.where(_rows(self.done, like=tensor), tensor, kept))
+            tensor.copy_(torch.where(rows(self.done, like=tensor), tensor, kept))
         self.done.zero_()
 
     def _start_everywhere(self) -> None:
@@ -471,11 +471,6 @@ class Program:
 def _finite_where(mask: Tensor, values: Tensor) -> Tensor:
     """`values` with what is not finite in the rows of `mask` replaced by 0."""
     return torch.where(mask, values.nan_to_num(0.0, posinf=0.0, neginf=0.0), values)
-
-
-def _rows(mask: Tensor, *, like: Tensor) -> Tensor:
-    """`mask`, shape `[num_envs]`, so that it broadcasts over the further dimensions of `like`."""
-    return mask.view(-1, *(1 for _ in like.shape[1:]))
 
 
 def _shape(value: object) -> str:

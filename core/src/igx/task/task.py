@@ -14,7 +14,7 @@ from igx.errors import TaskError, suggest
 from igx.sim.actuators import Actuator
 from igx.sim.declared import Declared, resolve_settings
 from igx.sim.entities import ArticulationState, GroundPlane
-from igx.sim.simulator import Simulator
+from igx.sim.simulator import Simulator, rows
 from igx.task.declare import EVENTS, REPEATED_EVENTS, BoundCommand, BoundTerm, Group, Term
 from igx.task.randoms import RandomPool
 from igx.task.settings import SECTIONS, Sections, registered_term, sections_of, settings_of, taken_from_config
@@ -181,8 +181,7 @@ class Task:
 
     def write(self, buffer: Tensor, value: Any) -> None:
         """Write `value` into the rows of `buffer` that the running term is to change: those of `mask`."""
-        mask = self.mask.view(-1, *(1 for _ in buffer.shape[1:]))
-        buffer.copy_(torch.where(mask, value, buffer))
+        buffer.copy_(torch.where(rows(self.mask, like=buffer), value, buffer))
 
     # For the machinery.
 

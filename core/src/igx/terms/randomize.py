@@ -17,6 +17,7 @@ from torch import Tensor
 from igx.config.ranges import Factor, Range, Share
 from igx.errors import TaskError, suggest
 from igx.sim.declared import matching
+from igx.sim.simulator import rows
 from igx.task.declare import writes
 from igx.task.task import Task
 
@@ -132,8 +133,7 @@ def _set(task: Task, field: str, ids: Tensor, value: Tensor) -> None:
     """Write `value`, shape `[num_envs, ids, ...]`, into those rows of a field where the term may."""
     values = task.simulator.model_field(field)
     current = values.index_select(1, ids)
-    mask = task.mask.view(-1, *(1 for _ in current.shape[1:]))
-    values.index_copy_(1, ids, torch.where(mask, value, current))
+    values.index_copy_(1, ids, torch.where(rows(task.mask, like=current), value, current))
 
 
 def _bodies(task: Task, pattern: str, robot: str) -> Tensor:

@@ -20,8 +20,6 @@ from igx import (
 )
 from igx_tasks_locomotion import walking
 
-_STEP = 0.02  # duration of the reference's step [s], which is a factor of each of its weights
-
 
 class AnymalConfig(TaskConfig):
     """Settings of ANYmal."""
@@ -72,9 +70,9 @@ class Anymal(Task):
 
     lin_vel_error = metric(walking.lin_vel_error)
     yaw_rate_error = metric(walking.yaw_rate_error)
-    lin_vel_tracked = reward(walking.lin_vel_tracked, weight=1.0 * _STEP)
-    yaw_rate_tracked = reward(walking.yaw_rate_tracked, weight=0.5 * _STEP)
-    effort = reward(walking.effort, weight=-2.5e-5 * _STEP)
+    lin_vel_tracked = reward(walking.lin_vel_tracked, weight=1.0 * walking.ANYMAL_STEP)
+    yaw_rate_tracked = reward(walking.yaw_rate_tracked, weight=0.5 * walking.ANYMAL_STEP)
+    effort = reward(walking.effort, weight=-2.5e-5 * walking.ANYMAL_STEP)
 
     def total_reward(self, weighted: Tensor) -> Tensor:
         return weighted.sum(-1).clamp(min=0.0)

@@ -29,8 +29,6 @@ from igx import (
 from igx.terms.commands import velocity_to_follow
 from igx_tasks_locomotion import walking
 
-_STEP = 0.02  # duration of the reference's step [s], which is a factor of each of its weights
-
 
 class AnymalTerrainConfig(TaskConfig):
     """Settings of ANYmal on rough ground."""
@@ -120,25 +118,25 @@ class AnymalTerrain(Task):
 
     # What it is paid for. Costs are positive quantities with negative weights.
 
-    lin_vel_tracked = reward(walking.lin_vel_tracked, weight=1.0 * _STEP)
-    yaw_rate_tracked = reward(walking.yaw_rate_tracked, weight=0.5 * _STEP)
-    bounce = reward(walking.bounce, weight=-4.0 * _STEP)
-    sway = reward(walking.sway, weight=-0.05 * _STEP)
-    effort = reward(walking.effort, weight=-2.0e-5 * _STEP)
+    lin_vel_tracked = reward(walking.lin_vel_tracked, weight=1.0 * walking.ANYMAL_STEP)
+    yaw_rate_tracked = reward(walking.yaw_rate_tracked, weight=0.5 * walking.ANYMAL_STEP)
+    bounce = reward(walking.bounce, weight=-4.0 * walking.ANYMAL_STEP)
+    sway = reward(walking.sway, weight=-0.05 * walking.ANYMAL_STEP)
+    effort = reward(walking.effort, weight=-2.0e-5 * walking.ANYMAL_STEP)
 
-    @reward(weight=-5.0e-4 * _STEP)
+    @reward(weight=-5.0e-4 * walking.ANYMAL_STEP)
     def jerkiness(self) -> Tensor:
         """Sum of the squared changes of the joint velocities in a step [rad²/s²]."""
         return self.joint_vel_change.square().sum(-1)
 
-    @reward(weight=-0.25 * _STEP)
+    @reward(weight=-0.25 * walking.ANYMAL_STEP)
     def collision(self) -> Tensor:
         """How many thighs touch something."""
         return (walking.force(self.knee_force) > self.config.touch).sum(-1)
 
-    action_rate = reward(terms.action_rate_l2, weight=-0.01 * _STEP)
+    action_rate = reward(terms.action_rate_l2, weight=-0.01 * walking.ANYMAL_STEP)
 
-    @reward(weight=1.0 * _STEP)
+    @reward(weight=1.0 * walking.ANYMAL_STEP)
     def stepping(self, slowest: float = 0.1) -> Tensor:
         """Time that landing feet were in the air beyond what makes a step [s], for those that are to move."""
         landed = self.landed_after > 0.0

@@ -11,6 +11,9 @@ from igx.sim.sensors import SensorState
 ANYMAL_POSE = {"L._HAA": 0.03, "R._HAA": -0.03, ".F_HFE": 0.4, ".H_HFE": -0.4, ".F_KFE": -0.8, ".H_KFE": 0.8}
 """The default joint positions of IsaacGymEnvs' ANYmal tasks [rad]."""
 
+ANYMAL_STEP = 0.02
+"""Duration of a step of these tasks [s], which is a factor of each of their weights."""
+
 
 class Walker(Protocol):
     """A task with a robot that walks as it is told."""
