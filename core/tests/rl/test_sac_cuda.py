@@ -77,10 +77,10 @@ def test_recorded_training_does_what_eager_training_does(
     recorded, eager = (
         build(tmp_path / str(capture), capture=capture, **VARIANTS[variant]) for capture in (True, False)
     )
+    eager.model.load_state_dict(recorded.model.state_dict())
     for algo in (recorded, eager):
         torch.manual_seed(3)
         torch.cuda.manual_seed(3)
-        algo.model.load_state_dict(recorded.model.state_dict())
         algo.train()
     assert caplog.messages == []
     assert recorded.update_counter == eager.update_counter > 0

@@ -26,7 +26,7 @@ CONFIG = TerrainConfig(
     slope=(0.0, 0.7),
     stone_size=(2.0, 1.0),
 )
-FIELDS = Terrain(CONFIG).writes
+FIELDS = Terrain(CONFIG).varied
 ON_ITS_SIDE = [np.sqrt(0.5), np.sqrt(0.5), 0.0, 0.0]
 LEVEL_IN_THE_MIDDLE = [i for i, kind in enumerate(CONFIG.type_names) if "rough" not in kind]
 
@@ -254,7 +254,7 @@ def test_without_a_config_it_is_a_level_floor_that_nothing_varies() -> None:
         vars(scene)[name].__set_name__(scene, name)
     world = World(scene, ENGINES["mujoco-cpu"])
     ground = world["ground"]
-    assert Terrain(None).writes == ()
+    assert Terrain(None).varied == ()
     assert [world.simulator.model.geom(i).name for i in range(world.simulator.model.ngeom)] == ["ground", "ball/shape"]
     assert ground.height_at(torch.randn(4, 7, 2)).tolist() == [[0.0] * 7] * 4
     ground.set_level(torch.ones(4, dtype=torch.long))

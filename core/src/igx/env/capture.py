@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import logging
 import warnings
 from collections.abc import Callable, Generator, Sequence
@@ -72,7 +73,7 @@ class Recorded:
         graph = torch.cuda.CUDAGraph()
         for generator in self._generators:
             graph.register_generator_state(generator)
-        with self._on_recording_stream():
+        with self._on_recording_stream(), _without_collection():
             torch.cuda.synchronize(self._device)
             # other threads (trackers, data loaders) may use CUDA meanwhile
             graph.capture_begin(capture_error_mode="thread_local")
@@ -99,6 +100,18 @@ class Recorded:
 @functools.cache
 def _recording_stream(device: torch.device) -> torch.cuda.Stream:
     return torch.cuda.Stream(device)
+
+
+@contextlib.contextmanager
+def _without_collection() -> Generator[None]:
+    """Keep older graphs from being destroyed meanwhile, which would spoil the one that is recorded."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @contextlib.contextmanager

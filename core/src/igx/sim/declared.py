@@ -65,8 +65,8 @@ class Declared(ABC, Generic[LiveT]):
     """
 
     name: str = ""
-    writes: Sequence[str] = ()
-    """`MjModel` fields that the live counterpart writes by environment."""
+    varied: Sequence[str] = ()
+    """`MjModel` fields to which the live counterpart gives values of their own in each environment."""
     rank: ClassVar[int] = 0
     """Lower ranks are put into the scene first: bodies before what drives or senses them."""
 

@@ -3,7 +3,7 @@
 import contextlib
 import copy
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any, ClassVar
 
 import mujoco
@@ -128,10 +128,16 @@ class MujocoCpu(Simulator):
         return torch.from_numpy(linear).float(), torch.from_numpy(angular).float()
 
     def commit_model(self, mask: Tensor | None = None, fields: Sequence[str] | None = None) -> None:
+        written = {*(self.varied if fields is None else fields), *(n for table in self._tables for n in table.values)}
+        if not written:
+            return
         ids = np.arange(self.num_envs) if mask is None else _ids(mask)
         if not len(ids):
             return
-        written = self.varied if fields is None else fields
+        for table in self._tables:
+            row = table.row.numpy()[ids]
+            for name, values in table.values.items():
+                self._open_model_field(name).numpy()[ids, table.columns] = values.numpy()[row]
         for name in written:
             if name in self._model_fields:
                 self._model_values[name][ids] = self._model_fields[name].numpy()[ids]
@@ -148,10 +154,12 @@ class MujocoCpu(Simulator):
             "forces": forces,
             "snapshots": {name: snapshot.clone() for name, snapshot in self._snapshots.items()},
             "model": {name: torch.from_numpy(values.copy()) for name, values in self._model_values.items()},
+            "rows": self._rows_of_tables(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._require_own(state)
+        self._take_rows_of_tables(state["rows"])
         for name, values in state["model"].items():
             self._model_values[name][...] = values.numpy()
             if name in self._model_fields:
@@ -211,7 +219,7 @@ class MujocoCpu(Simulator):
         return self._model_fields[name]
 
 
-def _needs_set_const(fields: Sequence[str]) -> bool:
+def _needs_set_const(fields: Iterable[str]) -> bool:
     return any(name in SET_CONST_INPUTS or name.startswith("opt.") for name in fields)
 
 

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,6 +25,8 @@ try:
 except ModuleNotFoundError as error:
     raise SimulatorError(f"Simulator 'mujoco-gpu' needs {error.name}: pip install 'igx[gpu]'.") from error
 
+from igx.sim.warp_rows import RowTable
+
 logger = logging.getLogger(__name__)
 
 _MODULES = ("smooth", "forward", "solver", "sensor", "constraint", "passive", "support", "derivative")
@@ -39,6 +41,7 @@ _DERIVED_CONSTANTS = (
     *("actuator_acc0", "geom_aabb", "geom_rbound", "eq_data"),
 )
 _SHAPES = {"geom_pos", "geom_quat", "geom_size"}
+_BOUNDS, _PLACES = ("geom_aabb", "geom_rbound"), ("geom_xpos", "geom_xmat")
 # The fields of each stage that take more than body poses and velocities to compute.
 _BEYOND_KINEMATICS = {
     Stage.POSITION: {"M", "crb", "actuator_length"},
@@ -84,6 +87,8 @@ class MujocoGpu(Simulator):
         self._streams: dict[int, Any] = {}
         self._engine_fields: dict[str, Tensor] = {}
         self._model_views: dict[str, Tensor] = {}
+        self._laid: list[tuple[Tensor, RowTable]] = []
+        self._everywhere = torch.ones(sim.num_envs, dtype=torch.bool, device=self.device)
         self._overflow = wp.to_torch(self._data.overflow)
         derived = model.sensor_needstage != int(Stage.ACCELERATION)
         self._has_kinematic_sensors = _KINEMATIC_SENSORS.issuperset(model.sensor_type[derived].tolist())
@@ -217,8 +222,34 @@ class MujocoGpu(Simulator):
             )
         return linear, angular
 
+    def model_table(self, values: Mapping[str, Tensor], columns: slice) -> Tensor:
+        row = super().model_table(values, columns)
+        parts = [rows.split(self.num_envs) for rows in values.values()]
+        derived = [self._derived_of(dict(zip(values, part, strict=True)), columns) for part in zip(*parts, strict=True)]
+        for name, first in derived[0].items():
+            table = torch.cat([first, *(part[name] for part in derived[1:])])
+            self._laid.append((row, RowTable(table, self._of_shapes(name), first=columns.start)))
+        return row
+
+    def _derived_of(self, values: Mapping[str, Tensor], columns: slice) -> dict[str, Tensor]:
+        """What model values of shapes come to in the engine, at most as many rows as there are environments."""
+        count = len(next(iter(values.values())))
+        for name, rows in values.items():
+            self._of_shapes(name)[:count, columns] = rows
+        self.commit_model(None, tuple(values))
+        names = [name for name in (*values, *_BOUNDS, *_PLACES) if len(self._of_shapes(name)) == self.num_envs]
+        return {name: self._of_shapes(name)[:count, columns].clone() for name in names}
+
+    def _of_shapes(self, name: str) -> Tensor:
+        return self._engine_field(name) if name in _PLACES else self._model_values(name)
+
     def commit_model(self, mask: Tensor | None = None, fields: Sequence[str] | None = None) -> None:
         written = self.varied if fields is None else fields
+        if not written and not self._laid:
+            return
+        with self.launching():
+            for row, values in self._laid:
+                values.lay(row, self._everywhere if mask is None else mask, device=self._device)
         inputs = SET_CONST_INPUTS.intersection(written)
         if inputs <= _SHAPES and not self.model.ntendon:  # their bounds alone: a few launches instead of hundreds
             groups, restore = mjw.SetConstGroup.FIXED, False
@@ -301,10 +332,12 @@ class MujocoGpu(Simulator):
             "forces": forces,
             "snapshots": {name: snapshot.clone() for name, snapshot in self._snapshots.items()},
             "model": {name: self._open_model_field(name).clone() for name in self.varied},
+            "rows": self._rows_of_tables(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._require_own(state)
+        self._take_rows_of_tables(state["rows"])
         for name, values in state["model"].items():
             self._open_model_field(name).copy_(values)
         if state["model"]:

@@ -15,7 +15,8 @@ after a reset.
 import contextlib
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, ClassVar
 
@@ -50,6 +51,21 @@ FIELD_STAGE = {name: stage for stage, names in _FIELDS.items() for name in names
 
 SET_CONST_INPUTS = frozenset(mujoco.MjModel._setconst_inputs)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 """The `MjModel` fields that other constants of the model are derived from; MuJoCo's own documentation points there."""
+
+
+@dataclass(frozen=True)
+class ModelTable:
+    """Ready-made model values of some shapes that never move; an environment has those of one row.
+
+    Attributes:
+        columns: which shapes, beside each other in the model.
+        values: by `MjModel` field, shape `[rows, columns, ...]`.
+        row: of each environment, int64 `[num_envs]`.
+    """
+
+    columns: slice
+    values: Mapping[str, Tensor]
+    row: Tensor
 
 
 class Simulator(ABC):
@@ -94,6 +110,7 @@ class Simulator(ABC):
         self._sensor_stage = Stage(max(stages[~self._is_acceleration.cpu()].tolist(), default=0))
         self._fields: dict[str, Tensor] = {}
         self._snapshots: dict[str, Tensor] = {}
+        self._tables: list[ModelTable] = []
 
     def _constant(self, values: Any) -> Tensor:
         return torch.tensor(values, dtype=torch.float32, device=self.device)
@@ -201,9 +218,32 @@ class Simulator(ABC):
             )
         return self._open_model_field(name)
 
+    def model_table(self, values: Mapping[str, Tensor], columns: slice) -> Tensor:
+        """Let the model values of shapes be one row of a table in each environment.
+
+        Quicker than to write them: what derives from them is ready-made too.
+
+        Args:
+            values: by `MjModel` field of shapes, all of them `varied`, shape `[rows, columns, ...]`.
+            columns: the shapes, which belong to the world itself.
+
+        Returns:
+            The row of each environment, int64 `[num_envs]`, 0 so far; write, then `commit_model`.
+
+        Raises:
+            SimulatorError: if one of the shapes belongs to a body.
+        """
+        if self.model.geom_bodyid[columns].any():
+            raise SimulatorError("Only shapes of the world itself can have their model values from a table.")
+        row = torch.zeros(self.num_envs, dtype=torch.long, device=self.device)
+        self._tables.append(ModelTable(columns, values, row))
+        return row
+
     @abstractmethod
     def commit_model(self, mask: Tensor | None = None, fields: Sequence[str] | None = None) -> None:
         """Make model values that were written the engine's, with the constants derived from them.
+
+        Rows of a `model_table` count as written.
 
         Args:
             mask: the environments that were written, bool `[num_envs]`; all by default.
@@ -235,7 +275,7 @@ class Simulator(ABC):
 
     def _require_own(self, state: dict[str, Any]) -> None:
         own = self.state_dict()
-        for part in ("state", "model"):
+        for part in ("state", "model", "rows"):
             ours, theirs = own[part], state[part]
             different = ours.keys() ^ theirs.keys() or {n for n in ours if ours[n].shape != theirs[n].shape}
             if different:
@@ -243,6 +283,13 @@ class Simulator(ABC):
                     f"The saved state differs in {', '.join(sorted(different))}: it belongs to another scene, "
                     f"to another engine than {self.name!r}, or to another number of environments than {self.num_envs}."
                 )
+
+    def _rows_of_tables(self) -> dict[str, Tensor]:
+        return {str(number): table.row.clone() for number, table in enumerate(self._tables)}
+
+    def _take_rows_of_tables(self, rows: Mapping[str, Tensor]) -> None:
+        for number, table in enumerate(self._tables):
+            table.row.copy_(rows[str(number)])
 
     def overflows(self) -> dict[str, Tensor]:
         """Buffers that were too small since the last call: by the setting that mends it, in how many environments."""

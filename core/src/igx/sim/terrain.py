@@ -38,11 +38,11 @@ class Terrain(Declared["LevelGround"]):
 
     def __init__(self, config: TerrainConfig | None) -> None:
         self.config = config
-        self.writes = () if config is None else _FIELDS
+        self.varied = () if config is None else _FIELDS
 
     def resolved(self, config: Any) -> Self:
         mine = super().resolved(config)
-        mine.writes = () if mine.config is None else _FIELDS
+        mine.varied = () if mine.config is None else _FIELDS
         return mine
 
     @functools.cached_property
@@ -137,15 +137,14 @@ class TerrainState(LevelGround):
         rng, num_envs = np.random.default_rng(config.seed), simulator.num_envs
         self.level = torch.tensor(rng.integers(0, config.initial_level + 1, num_envs), device=device)
         self.type = torch.tensor(np.arange(num_envs) * config.types // num_envs, device=device)
-        self._cell = self.level * self.num_types + self.type
-        self.buffers = {"level": self.level, "type": self.type, "cell": self._cell}
+        columns = _columns(name, simulator.model)
+        values = {"geom_pos": grid.pos, "geom_size": grid.size, "geom_quat": grid.quat}
+        self._cell = simulator.model_table(
+            {field: _float(of_cells, device) for field, of_cells in values.items()}, columns
+        )
+        self.buffers = {"level": self.level, "type": self.type}
         self.mask = torch.ones(num_envs, dtype=torch.bool, device=device)
         self._heights, self._origins = _float(grid.heights, device), _float(grid.origins, device)
-        columns = _columns(name, simulator.model)
-        self._parts = [
-            (simulator.model_field(field)[:, columns], _float(values, device))
-            for field, values in zip(_FIELDS, (grid.pos, grid.size, grid.quat), strict=True)
-        ]
         self.begin_episodes()
         simulator.commit_model()
 
@@ -170,11 +169,8 @@ class TerrainState(LevelGround):
         self.level.copy_(torch.where(self.mask, level.clamp(0, self.num_levels - 1), self.level))
 
     def begin_episodes(self) -> None:
-        """Lay the ground of the environments of `mask`, as their level and type say."""
+        """Give the environments of `mask` the cell that their level and type say; `commit_model` lays it."""
         self._cell.copy_(torch.where(self.mask, self.level * self.num_types + self.type, self._cell))
-        rows, mask = self._cell, self.mask[:, None, None]
-        for values, of_cells in self._parts:
-            values.copy_(torch.where(mask, of_cells[rows], values))
 
 
 def _float(values: NDArray[np.float64], device: torch.device) -> Tensor:

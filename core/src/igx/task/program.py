@@ -315,8 +315,7 @@ class Program:
         self._settle(self._observed_stage)
 
     def _settle(self, stage: Stage) -> None:
-        if self.task.rewritten:
-            self.simulator.commit_model(self._changed, self.task.rewritten)
+        self.simulator.commit_model(self._changed, self.task.rewritten)
         self.simulator.commit(self._changed)
         self.simulator.derive(stage, self._changed)
 

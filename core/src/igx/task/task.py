@@ -39,7 +39,7 @@ class Task:
         previous_action: the one before.
         episode_step: steps since the episode began, shape `[num_envs]`.
         terminated: whether the episode ends in this step other than by time, bool `[num_envs]`.
-        rewritten: `MjModel` fields that may be written in a step.
+        rewritten: `MjModel` fields that terms may write in a step.
         mask: the environments that the running term is to change, bool `[num_envs]`; in a reset those whose episode
             starts anew.
     """
@@ -92,7 +92,8 @@ class Task:
     @classmethod
     def varied_fields(cls, config: TaskConfig) -> tuple[str, ...]:
         """`MjModel` fields that the enabled start, reset and interval terms write, or what stands in the scene."""
-        return _written(EVENTS, switched_on(configured_terms(cls, config)), cls.scene(config))
+        by_terms = _written(EVENTS, switched_on(configured_terms(cls, config)))
+        return tuple(dict.fromkeys([*by_terms, *(field for part in cls.scene(config) for field in part.varied)]))
 
     def __init__(
         self, config: TaskConfig, *, scene: Sequence[Declared[Any]], simulator: Simulator, generator: torch.Generator
@@ -108,7 +109,7 @@ class Task:
             for kind, terms in configured.items()
             for name, (term, _, params) in terms.items()
         }
-        self.rewritten = _written(REPEATED_EVENTS, self.chosen, scene)
+        self.rewritten = _written(REPEATED_EVENTS, self.chosen)
         num_actions = sum(actuator.num_actions for actuator in self.actuators.values())
         self.action = self.zeros(num_actions)
         self.previous_action = self.zeros(num_actions)
@@ -274,12 +275,10 @@ def switched_on(terms: Mapping[str, Mapping[str, ChosenTerm]]) -> dict[str, dict
     }
 
 
-def _written(
-    kinds: Sequence[str], chosen: Mapping[str, Mapping[str, ChosenTerm]], scene: Sequence[Declared[Any]]
-) -> tuple[str, ...]:
-    """`MjModel` fields that terms of these kinds write, or parts of the scene."""
-    by_terms = [field for kind in kinds for _, options, _ in chosen[kind].values() for field in options["writes"]]
-    return tuple(dict.fromkeys([*by_terms, *(field for part in scene for field in part.writes)]))
+def _written(kinds: Sequence[str], chosen: Mapping[str, Mapping[str, ChosenTerm]]) -> tuple[str, ...]:
+    """`MjModel` fields that terms of these kinds write."""
+    fields = (field for kind in kinds for _, options, _ in chosen[kind].values() for field in options["writes"])
+    return tuple(dict.fromkeys(fields))
 
 
 def _attributes(cls: type[Task]) -> dict[str, Any]:
