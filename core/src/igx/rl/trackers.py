@@ -39,6 +39,12 @@ class Tracker:
         """Record one epoch; see `igx.rl.metrics.Metrics`. A number may be infinite or not a number."""
         raise NotImplementedError
 
+    def add_video(self, path: Path, *, epoch: int, frames: int) -> None:
+        """Take in a video of the policy after `epoch` epochs, `frames` environment steps; leave it where it is."""
+
+    def add_checkpoint(self, path: Path, *, epoch: int) -> None:
+        """Take in a checkpoint that was just written; it may be replaced later. Leave it where it is."""
+
     def close(self, outcome: str) -> None:
         """The run has ended: "finished", "interrupted" or "failed"."""
 
