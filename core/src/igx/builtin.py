@@ -160,6 +160,7 @@ def igx_commands() -> Iterator[CommandSpec]:
     """Offer the commands of the `igx` program, one file each in `igx.cli`."""
     summaries = {
         "train": "Train a policy for a task.",
+        "resume": "Go on with a run, or train it for longer.",
         "play": "Run a trained policy and report its returns.",
         "list-tasks": "List the tasks of all installed plugins.",
         "show": "Show a task's terms, spaces and settings.",

@@ -14,6 +14,7 @@ from igx.errors import ConfigError
 from igx.plugins import Plugins, load_plugins
 from igx.rl import checkpoints
 from igx.rl.agents import Agent
+from igx.rl.origin import refuse_foreign
 from igx.rl.rl_games import create_player, register_network
 
 
@@ -57,10 +58,11 @@ def load_policy(
         plugins: where agents and networks come from.
 
     Raises:
-        CheckpointError: the file is missing, damaged, unsafe, or of another network.
+        CheckpointError: the file is missing, damaged, unsafe, or of another task or network.
     """
     plugins = plugins or load_plugins()
     state = checkpoints.load(checkpoint, device=env.device)
+    refuse_foreign(state, config, env, path=checkpoint)
     agent = make_agent(config, plugins)
     player = create_player(agent, config, env)
     agent.take_policy(player, state, path=checkpoint)

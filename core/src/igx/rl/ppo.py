@@ -518,10 +518,12 @@ class Ppo(A2CAgent):
     def _may_report_later(self) -> bool:
         """Whether to wait with the report until the device has its next rollout to do.
 
-        Not where a whole checkpoint is due, which holds the environments as they are at the end of an epoch. A run
-        that ends in a report (a signal, `run.score_to_win`) saves them as they are after that next rollout.
+        Not where a whole checkpoint is due, or a signal ends the run: that holds the environments as they are at the
+        end of an epoch. A run that ends by `run.score_to_win` saves them as they are after that next rollout.
         """
-        return self.records and not (self.save_every and self.epoch_num % self.save_every == 0)
+        is_ending: Callable[[], bool] = getattr(self.algo_observer, "is_ending", bool)
+        is_saved = self.save_every and self.epoch_num % self.save_every == 0
+        return self.records and not is_saved and not is_ending()
 
     def _collect(self) -> None:
         """Have the numbers of this epoch sent to the host."""

@@ -1,5 +1,6 @@
 """The folder of a run: what is in it, how it is made, and where it was made."""
 
+import fcntl
 import json
 import os
 import platform
@@ -7,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,9 +18,10 @@ import torch
 
 from igx.config.run_config import RunConfig, dump
 from igx.config.sections import RunSettings
-from igx.errors import RunError
+from igx.errors import RunError, suggest
 
 _PACKAGES = ("igx", "igx-assets", "torch", "mujoco", "mujoco-warp", "warp-lang", "rl-games", "numpy", "gymnasium")
+_RUNS: Path = RunSettings.model_fields["runs_dir"].default
 _MOST_AT_ONCE = 1000  # runs of one task that may start within one second
 
 
@@ -75,9 +79,54 @@ class RunFolder:
             raise _unwritable(path, error) from error
         return folder
 
+    @classmethod
+    def existing(cls, path: Path) -> "RunFolder":
+        """The folder of a run that has begun.
+
+        Raises:
+            RunError: it isn't there, or is none; the message names what is near.
+        """
+        folder = cls(path)
+        if not folder.config_file.is_file():
+            what = "is no folder of a run: it holds no config.yaml" if path.is_dir() else "is no folder"
+            raise RunError(f"{path} {what}.{neighbours(path)}")
+        return folder
+
+    @contextmanager
+    def claimed(self) -> Generator[None]:
+        """Have the run to oneself meanwhile; the claim ends with the process at the latest.
+
+        Raises:
+            RunError: a process has it that still runs.
+        """
+        with (self.path / ".claim").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                file.seek(0)
+                raise RunError(f"{self.path} is still being trained, by process {file.read() or '?'}.") from error
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    def note_resumption(self, config: RunConfig, *, epoch: int) -> None:
+        """Write down that the run goes on after `epoch`, with which settings, and where."""
+        environment = json.loads(self.environment_file.read_text(encoding="utf-8"))
+        environment.setdefault("resumed", []).append({"epoch": epoch, **_environment(config)})
+        _replace(self.environment_file, json.dumps(environment, indent=2))
+        _replace(self.config_file, dump(config))
+
     def discard(self) -> None:
         """Remove the folder of a run that never began."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
 
 
 def _make(settings: RunSettings) -> Path:
@@ -151,3 +200,15 @@ def _ask_git(folder: Path, *arguments: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+def neighbours(target: Path) -> str:
+    """A hint at the runs and checkpoints beside `target`, and in `runs/` if that is a bare name."""
+    wanted, known = target.name, [path.name for path in _playable(target.parent)]
+    if len(target.parts) == 1:
+        wanted, known = str(_RUNS / target), [*known, *map(str, _playable(_RUNS))]
+    return suggest(wanted, known) if known else ""
+
+
+def _playable(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("*") if path.suffix == ".pth" or RunFolder(path).config_file.is_file()]
