@@ -162,6 +162,7 @@ def igx_commands() -> Iterator[CommandSpec]:
         "train": "Train a policy for a task.",
         "resume": "Go on with a run, or train it for longer.",
         "play": "Run a trained policy and report its returns.",
+        "import-checkpoint": "Make a run of a checkpoint that rl_games wrote.",
         "list-tasks": "List the tasks of all installed plugins.",
         "show": "Show a task's terms, spaces and settings.",
         "bench": "Measure how fast a task runs and trains.",

@@ -69,9 +69,9 @@ def test_a_run_that_goes_on_becomes_what_it_would_have_become(variant: str, tmp_
     on_the_way = checkpoints.load(part.folder.epoch(6))
     again = go_on(part, **settings, run={"name": "part", "max_epochs": 8})
     assert (again.epochs, again.frames) == (whole.epochs, whole.frames)
-    left = [checkpoints.load(result.folder.last) for result in (whole, again)]
-    assert differences(*left) == []
-    assert {"/epoch", "/frame"} < {*differences(left[0], on_the_way)}
+    reached, planned = checkpoints.load(again.folder.last), checkpoints.load(whole.folder.last)
+    assert differences(reached, planned) == []
+    assert {"/epoch", "/frame"} < {*differences(on_the_way, planned)}
 
 
 def test_more_epochs_are_more_than_those_there_are(tmp_path: Path) -> None:
