@@ -1,0 +1,1 @@
+"""Adversarial motion priors: policies that move like recorded motions."""
