@@ -131,12 +131,14 @@ def igx_simulators() -> Iterator[SimulatorSpec]:
         target="igx.sim.mujoco_cpu:MujocoCpu",
         summary="MuJoCo's C engine on all cores.",
         devices=("cpu",),
+        repeats_within=0.0,
     )
     yield SimulatorSpec(
         name="mujoco-gpu",
         target="igx.sim.mujoco_gpu:MujocoGpu",
         summary="MuJoCo Warp, zero-copy, for CUDA.",
         devices=("cuda", "cpu"),
+        repeats_within=0.2,  # as two seeds on the CPU do, see docs/reproducibility.md
     )
     yield SimulatorSpec(
         name="static",
@@ -161,6 +163,8 @@ def igx_commands() -> Iterator[CommandSpec]:
     summaries = {
         "train": "Train a policy for a task.",
         "play": "Run a trained policy and report its returns.",
+        "runs": "List runs with their results, or show what differs between two.",
+        "reproduce": "Train a run again from what it stored, and compare the curves.",
         "list-tasks": "List the tasks of all installed plugins.",
         "show": "Show a task's terms, spaces and settings.",
         "bench": "Measure how fast a task runs and trains.",

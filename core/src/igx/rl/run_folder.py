@@ -9,13 +9,16 @@ import sys
 import time
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from igx.config.run_config import RunConfig, dump
-from igx.config.sections import RunSettings
 from igx.errors import RunError
+from igx.plugins.discovery import GROUP
+from igx.rl import run_status
+from igx.rl.curves import best_return
+
+if TYPE_CHECKING:  # it takes longer to import than many a command to run
+    from igx.config.run_config import RunConfig
+    from igx.config.sections import RunSettings
 
 _PACKAGES = ("igx", "igx-assets", "torch", "mujoco", "mujoco-warp", "warp-lang", "rl-games", "numpy", "gymnasium")
 _MOST_AT_ONCE = 1000  # runs of one task that may start within one second
@@ -28,6 +31,7 @@ class RunFolder:
 
         config.yaml        every setting; `igx train --config` repeats the run
         environment.json   versions, hardware, git commit, command line
+        status.json        whether it runs, or how it ended; see `igx.rl.run_status`
         metrics.jsonl      one JSON object an epoch
         nn/best.pth        the policy with the best mean return
         nn/last.pth        the policy at the end
@@ -42,6 +46,7 @@ class RunFolder:
         self.path = path
         self.config_file = path / "config.yaml"
         self.environment_file = path / "environment.json"
+        self.status_file = path / "status.json"
         self.metrics_file = path / "metrics.jsonl"
         self.networks = path / "nn"
         self.summaries = path / "summaries"
@@ -57,30 +62,38 @@ class RunFolder:
         return sorted(self.networks.glob("epoch_*.pth"))
 
     @classmethod
-    def create(cls, config: RunConfig) -> "RunFolder":
-        """Make the folder of a new run and write down what is run, and where.
+    def create(cls, config: "RunConfig") -> "RunFolder":
+        """Make the folder of a new run and write down what is run, where, and that this process runs it.
 
         Raises:
             RunError: it is already there, or can't be written.
         """
+        from igx.config.run_config import dump
+
         path = _make(config.run)
         folder = cls(path)
         try:
             folder.networks.mkdir()
             folder.summaries.mkdir()
             folder.config_file.write_text(dump(config), encoding="utf-8")
-            folder.environment_file.write_text(json.dumps(_environment(config), indent=2), encoding="utf-8")
+            folder.environment_file.write_text(json.dumps(environment(config.sim.device), indent=2), encoding="utf-8")
+            run_status.claim(folder.status_file)
         except OSError as error:
             folder.discard()
             raise _unwritable(path, error) from error
         return folder
+
+    def conclude(self, outcome: str, *, epochs: int, frames: int, seconds: float, best_since: int) -> None:
+        """Write down how the run ended, with the highest mean return of an epoch from `best_since` on."""
+        best = best_return(self.metrics_file, since=best_since)
+        run_status.conclude(self.status_file, outcome, epochs=epochs, frames=frames, seconds=seconds, best_return=best)
 
     def discard(self) -> None:
         """Remove the folder of a run that never began."""
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def _make(settings: RunSettings) -> Path:
+def _make(settings: "RunSettings") -> Path:
     if settings.runs_dir.exists() and not settings.runs_dir.is_dir():
         raise RunError(f"{settings.runs_dir} is no folder; choose another place for runs with --runs-dir.")
     names = [settings.name] if settings.name is not None else _automatic_names(settings.task)
@@ -106,15 +119,17 @@ def _unwritable(path: Path, error: OSError) -> RunError:
     return RunError(f"The run folder {path} cannot be written: {error.strerror}. Choose another place with --runs-dir.")
 
 
-def _environment(config: RunConfig) -> dict[str, Any]:
+def environment(device: str) -> dict[str, Any]:
+    """What a training on `device` here depends on beside its settings."""
     return {
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "started": run_status.now(),
         "command": sys.argv,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: version for name in _PACKAGES if (version := installed_version(name))},
+        "packages": {name: version for name in _packages() if (version := installed_version(name))},
+        "cpu": _cpu(),
         "cpu_cores": os.cpu_count(),
-        "gpu": _gpu(torch.device(config.sim.device)),
+        "gpu": _gpu(device),
         "git": _git(Path.cwd()),
     }
 
@@ -127,9 +142,25 @@ def installed_version(distribution: str) -> str | None:
         return None
 
 
-def _gpu(device: torch.device) -> dict[str, Any] | None:
-    if device.type != "cuda":
+def _packages() -> list[str]:
+    """Distributions that results depend on: what igx stands on, and its plugins."""
+    plugins = {entry.dist.name for entry in metadata.entry_points(group=GROUP) if entry.dist is not None}
+    return [*_PACKAGES, *sorted(plugins - set(_PACKAGES))]
+
+
+def _cpu() -> str:
+    """The processor's name, which decides on the instructions that torch's kernels choose."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _gpu(device: str) -> dict[str, Any] | None:
+    if not device.startswith("cuda"):
         return None
+    import torch
+
     properties = torch.cuda.get_device_properties(device)
     return {"name": properties.name, "memory_bytes": properties.total_memory, "cuda": torch.version.cuda}
 
