@@ -1,6 +1,7 @@
 """`igx reproduce`: trains a run again from its stored settings, and compares the curves."""
 
 import contextlib
+import math
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -100,10 +101,16 @@ def _as_json(planned: "Plan", comparison: "Comparison", verdict: "Verdict", *, r
         "because": verdict.because,
         "is_identical": comparison.is_identical,
         **asdict(comparison),
-        "largest_of_return": comparison.largest_of_return,
+        "largest": {name: _finite(size) for name, size in comparison.largest.items()},
+        "largest_of_return": _finite(comparison.largest_of_return),
         "differences": planned.differences,
         "notes": planned.notes,
     }
+
+
+def _finite(size: float) -> float | None:
+    """JSON knows no infinity."""
+    return size if math.isfinite(size) else None
 
 
 def _print(planned: "Plan", comparison: "Comparison", verdict: "Verdict", result: "TrainResult") -> None:

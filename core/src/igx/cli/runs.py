@@ -61,8 +61,8 @@ def command(
     if ctx.invoked_subcommand is not None:
         _refuse_options_of_the_list(ctx)
         return
-    listing = list_runs(runs_dir)
     started_after = None if since is None else moment(since)
+    listing = list_runs(runs_dir)
     runs = chosen(listing.runs, since=started_after, order=sort, **filters)
     if as_json:
         render.document([_as_json(run) for run in runs])
@@ -77,7 +77,10 @@ def command(
 @_runs_dir
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def diff(*, a: str, b: str, runs_dir: Path, as_json: bool) -> None:
-    """Show what differs between the runs A and B, each a folder or a name: settings, versions, results."""
+    """Show what differs between runs A and B: settings, versions, results.
+
+    A and B are folders, or names in --runs-dir. Where one of them has null, or no such setting, stands a dash.
+    """
     from igx.rl.run_diff import diff_runs
 
     folders = [find_run(Path(run), runs_dir) for run in (a, b)]
@@ -91,11 +94,9 @@ def diff(*, a: str, b: str, runs_dir: Path, as_json: bool) -> None:
 
 def _refuse_options_of_the_list(ctx: click.Context) -> None:
     for option in command.params:
-        source = ctx.get_parameter_source(option.name or "")
-        if source is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(
-                f"{option.opts[0]} must stand after {ctx.invoked_subcommand}, if it knows that.", ctx
-            )
+        if ctx.get_parameter_source(option.name or "") is click.core.ParameterSource.COMMANDLINE:
+            where = f"`igx runs {ctx.invoked_subcommand}` takes its own options after its name"
+            raise click.UsageError(f"{where}; {option.opts[0]} stands before it.", ctx)
 
 
 # The list.

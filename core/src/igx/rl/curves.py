@@ -140,10 +140,8 @@ def _differing(a: Epoch, b: Epoch) -> list[str]:
 
 
 def _largest_difference(pairs: Sequence[tuple[Epoch, Epoch]], name: str) -> float:
-    """See `Comparison`; infinite where one is a number and the other is none."""
+    """See `Comparison`; infinite if there is no epoch in which both have that number."""
     values = [(a.get(name), b.get(name)) for a, b in pairs]
-    if any((a is None) != (b is None) for a, b in values):
-        return math.inf
     numbers = [(a, b) for a, b in values if a is not None and b is not None]
-    size = max(max(abs(a), abs(b)) for a, b in numbers)
-    return max(abs(a - b) for a, b in numbers) / size
+    size = max((max(abs(a), abs(b)) for a, b in numbers), default=0.0)
+    return max(abs(a - b) for a, b in numbers) / size if size > 0 else math.inf if not numbers else 0.0
