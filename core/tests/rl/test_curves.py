@@ -84,10 +84,11 @@ def test_only_epochs_that_both_have_are_compared() -> None:
     assert compare(curve(kl=[0.1, 0.2]), curve(kl=[0.1])).epochs == 1
 
 
-def test_near_enough_is_judged_by_returns_where_there_are_any() -> None:
-    with_returns = [curve(**{"kl": [0.1], "return": [value]}) for value in (10.0, 9.0)]
-    assert compare(*with_returns).largest_of_return == pytest.approx(0.1)
-    assert compare(curve(kl=[0.1]), curve(kl=[0.2])).largest_of_return == pytest.approx(0.5)
+def test_the_distance_is_that_of_returns_on_average_relative_to_the_largest_of_the_whole_first_curve() -> None:
+    there, here = curve(**{"return": [None, 1.0, 3.0, -20.0]}), curve(**{"return": [5.0, 2.0, 6.0]})
+    assert compare(there, here).distance == pytest.approx((1.0 + 3.0) / 2 / 20.0)
+    assert compare(there, there).distance == 0.0
+    assert compare(curve(kl=[0.1]), curve(kl=[0.2])).distance is None
 
 
 def test_every_number_that_the_clock_decides_on_is_known_as_such() -> None:

@@ -74,4 +74,4 @@ def test_another_seed_gives_another_run(on_one_thread: Path, tmp_path: Path) -> 
 
 def test_the_simulators_promise_what_is_written() -> None:
     promised = {offer.name: offer.spec.repeats_within for offer in load_plugins().simulators.items()}
-    assert promised == {"mujoco-cpu": 0.0, "mujoco-gpu": 0.25, "static": None}
+    assert promised == {"mujoco-cpu": 0.0, "mujoco-gpu": 0.1, "static": None}

@@ -29,7 +29,7 @@ _MOST_SHOWN = 6
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0),
-    help="How far the mean returns may differ, relative to the largest; by default what the simulator promises.",
+    help="How far apart mean returns may be on average, relative to the largest; by default as the simulator promises.",
 )
 @click.option(
     "--runs-dir",
@@ -68,7 +68,7 @@ def command(
     planned = plan(folder, plugins=plugins, epochs=epochs, device=device, cuda_available=has_gpu)
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
         _announce(planned)
-        display = Until(make_display(planned.composed), len(planned.curve))
+        display = Until(make_display(planned.composed), planned.epochs)
         result = train(planned.composed, plugins=plugins, display=display)
     comparison = compare(planned.curve, read_curve(result.folder.metrics_file))
     verdict = judge(planned, comparison, plugins=plugins, tolerance=tolerance)
@@ -102,7 +102,6 @@ def _as_json(planned: "Plan", comparison: "Comparison", verdict: "Verdict", *, r
         "is_identical": comparison.is_identical,
         **asdict(comparison),
         "largest": {name: _finite(size) for name, size in comparison.largest.items()},
-        "largest_of_return": _finite(comparison.largest_of_return),
         "differences": planned.differences,
         "notes": planned.notes,
     }

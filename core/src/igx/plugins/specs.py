@@ -164,9 +164,9 @@ class SimulatorSpec(Spec):
 
     Attributes:
         devices: where it runs: "cpu", "cuda" or both.
-        repeats_within: how far the mean returns of two trainings from one seed may differ, on the same versions and
-            hardware, relative to the largest; 0 promises the same bits with any number of threads, None promises
-            nothing. `igx reproduce` judges by it.
+        repeats_within: how far apart the mean returns of two trainings from one seed are on average, relative to the
+            largest, on the same versions and hardware; 0 promises the same bits with any number of its threads, None
+            promises nothing. `igx reproduce` judges by it.
     """
 
     noun: ClassVar[str] = "simulator"

@@ -74,14 +74,15 @@ class Comparison:
         epochs: epochs that both have.
         parts_in: the first epoch in which any number differs; None if none does.
         differs_first: the numbers that differ in that epoch.
-        has_returns: whether both tell a mean return, which they don't before an episode has ended.
+        distance: how far apart the mean returns are on average over these epochs, relative to the largest in the whole
+            first curve; None if no epoch of both tells one, which it doesn't before an episode has ended.
         largest: the largest relative difference of each number that ever differs, largest first.
     """
 
     epochs: int
     parts_in: int | None
     differs_first: tuple[str, ...]
-    has_returns: bool
+    distance: float | None
     largest: dict[str, float]
 
     @property
@@ -89,14 +90,14 @@ class Comparison:
         """Whether every number of every epoch is the same to the last bit."""
         return self.parts_in is None
 
-    @property
-    def largest_of_return(self) -> float:
-        """The largest relative difference of the mean return; of any number, where episodes are longer than the run."""
-        return self.largest.get("return", 0.0) if self.has_returns else max(self.largest.values(), default=0.0)
-
 
 def compare(there: Sequence[Epoch], here: Sequence[Epoch]) -> Comparison:
-    """Compare two curves over the epochs that both have."""
+    """Compare two curves over the epochs that both have.
+
+    Args:
+        there: the first curve, which may go on where the other has ended.
+        here: the other one.
+    """
     by_number = {epoch["epoch"]: epoch for epoch in here}
     pairs = [(_untimed(a), _untimed(by_number[a["epoch"]])) for a in there if a["epoch"] in by_number]
     differing = [(int(a["epoch"] or 0), _differing(a, b)) for a, b in pairs]
@@ -107,7 +108,7 @@ def compare(there: Sequence[Epoch], here: Sequence[Epoch]) -> Comparison:
         epochs=len(pairs),
         parts_in=parted[0] if parted else None,
         differs_first=tuple(parted[1]) if parted else (),
-        has_returns=any(a.get("return") is not None and b.get("return") is not None for a, b in pairs),
+        distance=_distance(pairs, size=max((abs(epoch.get("return") or 0.0) for epoch in there), default=0.0)),
         largest=dict(sorted(largest.items(), key=lambda item: -item[1])),
     )
 
@@ -141,7 +142,17 @@ def _differing(a: Epoch, b: Epoch) -> list[str]:
 
 def _largest_difference(pairs: Sequence[tuple[Epoch, Epoch]], name: str) -> float:
     """See `Comparison`; infinite if there is no epoch in which both have that number."""
-    values = [(a.get(name), b.get(name)) for a, b in pairs]
-    numbers = [(a, b) for a, b in values if a is not None and b is not None]
+    numbers = _both(pairs, name)
     size = max((max(abs(a), abs(b)) for a, b in numbers), default=0.0)
-    return max(abs(a - b) for a, b in numbers) / size if size > 0 else math.inf if not numbers else 0.0
+    return max(abs(a - b) for a, b in numbers) / size if size > 0 else math.inf
+
+
+def _distance(pairs: Sequence[tuple[Epoch, Epoch]], *, size: float) -> float | None:
+    returns = _both(pairs, "return")
+    return sum(abs(a - b) for a, b in returns) / len(returns) / size if returns and size > 0 else None
+
+
+def _both(pairs: Sequence[tuple[Epoch, Epoch]], name: str) -> list[tuple[float, float]]:
+    """What both have under a name, where both have it."""
+    values = [(a.get(name), b.get(name)) for a, b in pairs]
+    return [(a, b) for a, b in values if a is not None and b is not None]

@@ -27,7 +27,8 @@ class Plan:
 
     Attributes:
         folder: the run.
-        curve: its epochs that are to be reproduced.
+        curve: its epochs.
+        epochs: how many of them, from the first one on, are to be reproduced.
         composed: the settings, with a folder of their own.
         differences: what differs in versions and hardware, then and now.
         notes: what else may make a difference, a sentence each.
@@ -35,6 +36,7 @@ class Plan:
 
     folder: RunFolder
     curve: list[Epoch]
+    epochs: int
     composed: Composed
     differences: dict[str, Pair]
     notes: list[str]
@@ -61,7 +63,7 @@ def plan(
         RunError: it has no epoch yet, or the checkpoint that it started from is gone.
         IgxError: its settings don't work here (any more).
     """
-    curve = read_curve(folder.metrics_file)[:epochs]
+    curve = read_curve(folder.metrics_file)
     if not curve:
         raise RunError(f"{folder.path} has no epoch yet, so there is nothing to compare with.")
     changed = {"run.name": _free_name(folder.path), "run.runs_dir": str(folder.path.parent), "run.track": []}
@@ -79,6 +81,7 @@ def plan(
     return Plan(
         folder=folder,
         curve=curve,
+        epochs=min(epochs or len(curve), len(curve)),
         composed=composed,
         differences=diff_versions(read_json(folder.environment_file), now),
         notes=_notes(folder, start),
@@ -154,21 +157,22 @@ def judge(plan: Plan, comparison: Comparison, *, plugins: Plugins, tolerance: fl
         plan: what was to be reproduced.
         comparison: of its curve and the new one.
         plugins: whose simulators promise something.
-        tolerance: how far the mean returns may differ; None for what the simulator promises.
+        tolerance: how large `Comparison.distance` may be; None for what the simulator promises.
     """
-    wanted, simulator = len(plan.curve), plan.composed.config.sim.simulator
-    if comparison.epochs < wanted:
-        return Verdict(is_reproduced=False, because=f"it ended after {comparison.epochs} of {wanted} epochs")
+    if comparison.epochs < plan.epochs:
+        return Verdict(is_reproduced=False, because=f"it ended after {comparison.epochs} of {plan.epochs} epochs")
     if comparison.is_identical:
         return Verdict(is_reproduced=True, because="every number is the same to the last bit")
+    simulator = plan.composed.config.sim.simulator
     promised = None if plan.differences else plugins.simulators.get(simulator).repeats_within
-    allowed = tolerance if tolerance is not None else promised
-    found = f"mean returns differ by up to {comparison.largest_of_return:.2%}"
+    allowed = promised if tolerance is None else tolerance
+    if allowed == 0:
+        return Verdict(is_reproduced=False, because=f"the same bits were expected of {simulator}")
+    if comparison.distance is None:
+        return Verdict(is_reproduced=False, because="without returns, since no episode has ended, nothing else counts")
+    found = f"mean returns are {comparison.distance:.2%} apart on average"
     if allowed is None:
         why = "versions or hardware differ" if plan.differences else f"{simulator} promises nothing"
         return Verdict(is_reproduced=False, because=f"{found}, and as {why}, --tolerance must say what is near enough")
-    source = "promises" if tolerance is None else "is allowed to by --tolerance"
-    if allowed == 0:
-        return Verdict(is_reproduced=False, because=f"the same bits were expected of {simulator}")
-    is_near = comparison.largest_of_return <= allowed
-    return Verdict(is_reproduced=is_near, because=f"{found}; up to {allowed:.0%} is what {simulator} {source}")
+    source = f"{simulator} promises" if tolerance is None else "--tolerance allows"
+    return Verdict(is_reproduced=comparison.distance <= allowed, because=f"{found}; {source} up to {100 * allowed:.3g}%")
