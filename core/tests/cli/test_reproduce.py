@@ -98,14 +98,14 @@ def test_what_differs_in_versions_is_said_first_and_voids_the_promise(
     assert run(["reproduce", str(folder)]) == 1
     said = capsys.readouterr()
     assert said.err.startswith("warning: torch was 1.0 then, and is ")
-    assert "and as versions or hardware differ, --tolerance must say what is near enough." in said.out
+    assert "and as versions or hardware differ (torch), --tolerance must say what is near enough." in said.out
 
 
 def test_a_run_that_was_resumed_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_status.claim(folder / "status.json")
     assert run(["reproduce", str(folder), "--epochs", "1"]) == 0
     said = capsys.readouterr().err
-    assert "warning: a was resumed, 1 times; this one trains without a break." in said
+    assert "warning: a was resumed once; this one trains without a break." in said
     assert "warning: a is still running; what it has so far is compared." in said
 
 

@@ -65,6 +65,10 @@ def test_filters(arguments: tuple[str, ...], listed: int, runs_dir: Path, capsys
 
 def test_an_empty_list_says_so(runs_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["runs", "--runs-dir", str(runs_dir), "--task", "ant"]) == 0
+    assert capsys.readouterr().out == f"None of the 2 runs in {runs_dir} is like that. Known: cartpole.\n"
+    assert run(["runs", "--runs-dir", str(runs_dir), "--task", "carpole"]) == 0
+    assert "is like that. Did you mean 'cartpole'?" in capsys.readouterr().out
+    assert run(["runs", "--runs-dir", str(runs_dir), "--status", "died"]) == 0
     assert capsys.readouterr().out == f"None of the 2 runs in {runs_dir} is like that.\n"
     assert run(["runs", "--runs-dir", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"There are no runs in {tmp_path}.\n"

@@ -1,6 +1,7 @@
 """Runs on disk: listed with their results, chosen among, found by name."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -53,7 +54,12 @@ def test_how_runs_ended_is_told_apart(runs_dir: Path) -> None:
     assert (broken.epochs, broken.best_return is not None) == (7, True)
 
 
-def test_a_run_is_running_while_it_trains_and_has_died_when_it_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "becomes"), [(signal.SIGKILL, "died"), (signal.SIGTERM, "interrupted")], ids=["killed", "ended"]
+)
+def test_a_run_is_running_while_it_trains_and_its_end_is_known(
+    number: signal.Signals, becomes: str, tmp_path: Path
+) -> None:
     metrics = tmp_path / "endless" / "metrics.jsonl"
     with subprocess.Popen([sys.executable, "-c", ENDLESS, str(HERE), str(tmp_path)]) as process:
         deadline = time.monotonic() + 90
@@ -62,11 +68,11 @@ def test_a_run_is_running_while_it_trains_and_has_died_when_it_is_killed(tmp_pat
             assert time.monotonic() < deadline
             time.sleep(0.05)
         running = summarise(tmp_path / "endless")
-        process.kill()
-    died = summarise(tmp_path / "endless")
-    assert (running.status.name, died.status.name) == ("running", "died")
-    assert died.epochs >= running.epochs >= 5
-    assert died.best_return is not None
+        process.send_signal(number)
+    over = summarise(tmp_path / "endless")
+    assert (running.status.name, over.status.name) == ("running", becomes)
+    assert over.epochs >= running.epochs >= 5
+    assert over.best_return is not None
 
 
 def test_a_run_of_an_igx_that_kept_no_status_is_listed_all_the_same(runs_dir: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import click
 from igx.cli import params, render
 from igx.config.places import RUNS_DIR
 from igx.config.yaml_text import inline
+from igx.errors import suggest
 from igx.rl.run_status import STATUSES
 from igx.rl.runs import ORDERS, Listing, RunSummary, chosen, find_run, list_runs, moment
 
@@ -51,7 +52,9 @@ def command(
     since: str | None,
     sort: str,
     as_json: bool,
-    **filters: Any,  # task, agent, statuses and limit, as `chosen` takes them
+    task: str | None,
+    agent: str | None,
+    **rest: Any,  # statuses and limit, as `chosen` takes them
 ) -> None:
     """List runs: what they trained, how it went, what became of them.
 
@@ -63,11 +66,16 @@ def command(
         return
     started_after = None if since is None else moment(since)
     listing = list_runs(runs_dir)
-    runs = chosen(listing.runs, since=started_after, order=sort, **filters)
+    runs = chosen(listing.runs, task=task, agent=agent, since=started_after, order=sort, **rest)
     if as_json:
         render.document([_as_json(run) for run in runs])
+    elif runs:
+        _print(runs)
+    elif listing.runs:
+        hint = _hint(task, {run.task for run in listing.runs}) or _hint(agent, {run.agent for run in listing.runs})
+        render.text(f"None of the {len(listing.runs)} runs in {runs_dir} is like that.{hint}")
     else:
-        _print(runs, among=len(listing.runs), where=runs_dir)
+        render.text(f"There are no runs in {runs_dir}.")
     _name_others(listing, runs_dir)
 
 
@@ -103,10 +111,25 @@ def _refuse_options_of_the_list(ctx: click.Context) -> None:
 
 
 def _as_json(run: RunSummary) -> dict[str, Any]:
-    told = {**asdict(run), **asdict(run.status)}
-    told |= {"name": run.name, "folder": str(run.folder), "status": run.status.name}
-    told |= {"epochs": run.epochs, "frames": run.frames, "best_return": run.best_return}
-    return told | {"started": run.started and run.started.isoformat(timespec="seconds")}
+    return {
+        "name": run.name,
+        "folder": str(run.folder),
+        "task": run.task,
+        "agent": run.agent,
+        "device": run.device,
+        "seed": run.seed,
+        "status": run.status.name,
+        "host": run.status.host,
+        "sessions": run.status.sessions,
+        "started": run.started and run.started.isoformat(timespec="seconds"),
+        "ended": run.status.ended,
+        "seconds": run.status.seconds,
+        "epochs": run.epochs,
+        "frames": run.frames,
+        "best_return": run.best_return,
+        "last_return": run.last_return,
+        "steps_per_s": run.steps_per_s,
+    }
 
 
 _COLUMNS: dict[str, Callable[[RunSummary], str]] = {
@@ -126,10 +149,12 @@ _LEAST_MISSED = ("device", "agent", "steps", "started", "steps/s", "epochs", "la
 """What is left out on a narrow terminal, in this order."""
 
 
-def _print(runs: Sequence[RunSummary], *, among: int, where: Path) -> None:
-    if not runs:
-        render.text(f"None of the {among} runs in {where} is like that." if among else f"There are no runs in {where}.")
-        return
+def _hint(name: str | None, known: set[str]) -> str:
+    """What could have been meant by a name that no run has."""
+    return "" if name is None or name in known else suggest(name, known)
+
+
+def _print(runs: Sequence[RunSummary]) -> None:
     left_out: list[str] = []
     columns, rows = _table(runs, left_out)
     while not render.fits(columns, rows) and len(left_out) < len(_LEAST_MISSED):

@@ -101,7 +101,8 @@ def _notes(folder: RunFolder, start: Path | None) -> list[str]:
     if start is not None:
         notes.append(f"{name} started from {start}; nobody can tell whether the file has changed since.")
     if status.sessions > 1:
-        notes.append(f"{name} was resumed, {status.sessions - 1} times; this one trains without a break.")
+        times = "once" if status.sessions == 2 else f"{status.sessions - 1} times"
+        notes.append(f"{name} was resumed {times}; this one trains without a break.")
     if status.name == "running":
         notes.append(f"{name} is still running; what it has so far is compared.")
     return notes
@@ -172,7 +173,10 @@ def judge(plan: Plan, comparison: Comparison, *, plugins: Plugins, tolerance: fl
         return Verdict(is_reproduced=False, because="without returns, since no episode has ended, nothing else counts")
     found = f"mean returns are {comparison.distance:.2%} apart on average"
     if allowed is None:
-        why = "versions or hardware differ" if plan.differences else f"{simulator} promises nothing"
+        differ = ", ".join(plan.differences)
+        why = f"versions or hardware differ ({differ})" if differ else f"{simulator} promises nothing"
         return Verdict(is_reproduced=False, because=f"{found}, and as {why}, --tolerance must say what is near enough")
     source = f"{simulator} promises" if tolerance is None else "--tolerance allows"
-    return Verdict(is_reproduced=comparison.distance <= allowed, because=f"{found}; {source} up to {100 * allowed:.3g}%")
+    return Verdict(
+        is_reproduced=comparison.distance <= allowed, because=f"{found}; {source} up to {100 * allowed:.3g}%"
+    )

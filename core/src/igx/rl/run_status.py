@@ -4,8 +4,8 @@ import json
 import logging
 import os
 import platform
-import time
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -95,7 +95,7 @@ def read_json(file: Path) -> dict[str, Any]:
 
 def now() -> str:
     """The time, as ISO 8601 has it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
 def _this_process() -> dict[str, Any]:
