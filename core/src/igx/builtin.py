@@ -161,6 +161,8 @@ def igx_commands() -> Iterator[CommandSpec]:
     summaries = {
         "train": "Train a policy for a task.",
         "play": "Run a trained policy and report its returns.",
+        "export": "Write a trained policy as a file that runs without igx.",
+        "sim2sim": "Play a trained policy on another simulator and report the gap.",
         "list-tasks": "List the tasks of all installed plugins.",
         "show": "Show a task's terms, spaces and settings.",
         "bench": "Measure how fast a task runs and trains.",
