@@ -10,7 +10,7 @@ from igx.config.compose import compose
 from igx.config.overrides import Assignment, parse_override
 from igx.config.run_config import RunConfig, dump
 from igx.env import make_env
-from igx.plugins import load_plugins
+from igx.plugins import Plugins, load_plugins
 from igx.rl import checkpoints
 from igx.rl.metrics import Scalars
 from igx.rl.policy import make_agent
@@ -20,16 +20,18 @@ from igx.rl.run_folder import RunFolder
 NUM_ENVS = 64
 
 
-def untrained_run(folder: Path, task: str, *settings: str) -> tuple[RunFolder, RunConfig]:
+def untrained_run(
+    folder: Path, task: str, *settings: str, plugins: Plugins | None = None
+) -> tuple[RunFolder, RunConfig]:
     """A run of `task` with `settings`, whose policy has the weights that it starts with and has seen observations."""
-    config = _config(task, settings)
+    plugins = plugins or load_plugins()
+    config = _config(task, settings, plugins)
     run = RunFolder(folder)
     run.networks.mkdir(parents=True)
     run.config_file.write_text(dump(config))
-    env = make_env(config)
-    algo = create_algo(
-        make_agent(config, load_plugins()), config, env, folder=folder, observer=AlgoObserver(), writer=Scalars()
-    )
+    env = make_env(config, plugins=plugins)
+    agent = make_agent(config, plugins)
+    algo = create_algo(agent, config, env, folder=folder, observer=AlgoObserver(), writer=Scalars())
     state: dict[str, Any] = algo.get_full_state_weights()
     for network in state.values():
         if isinstance(network, Mapping):
@@ -39,11 +41,11 @@ def untrained_run(folder: Path, task: str, *settings: str) -> tuple[RunFolder, R
     return run, config
 
 
-def _config(task: str, settings: tuple[str, ...]) -> RunConfig:
+def _config(task: str, settings: tuple[str, ...], plugins: Plugins) -> RunConfig:
     own = {"sim.num_envs": NUM_ENVS, "sim.device": "cpu", "sim.threads": 1, "run.torch_threads": 1}
     given = [Assignment(path, value, "test") for path, value in own.items()]
     return compose(
-        plugins=load_plugins(),
+        plugins=plugins,
         task=task,
         overrides=[*given, *(parse_override(text, origin="test") for text in settings)],
         cuda_available=False,

@@ -32,9 +32,7 @@ _FORMATS = (("onnx", "for onnxruntime"), ("torchscript", "for torch.jit.load and
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder to write to; by default export/ in the run's folder.",
 )
-@click.option(
-    "--opset", type=click.IntRange(min=9), help="Operator set of ONNX; by default one that old runtimes read."
-)
+@click.option("--opset", type=click.INT, help="Operator set of ONNX; by default one that old runtimes read.")
 @click.option("--tolerance", type=click.FloatRange(min=0.0), help="Largest difference from torch to let pass.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
@@ -55,7 +53,7 @@ def command(
     from igx.rl.playing import find_checkpoint
 
     checkpoint, folder = find_checkpoint(run_or_checkpoint)
-    changes = {"sim.num_envs": CHECKED_ENVS, "sim.device": "cpu", "sim.simulator": "auto"}
+    changes = {"sim.num_envs": CHECKED_ENVS, "sim.device": "cpu", "sim.simulator": "auto", "sim.compile": False}
     config = config_of(folder.config_file, command="igx export", changes=changes)
     given = {"opset": opset, "tolerance": tolerance}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}

@@ -20,6 +20,7 @@ Run = Callable[[Sequence[Array]], Sequence[Array]]
 """Outputs for inputs, both in the order of the signature."""
 
 _OF_TRACING = (DeprecationWarning, UserWarning, torch.jit.TracerWarning)  # pyright: ignore[reportPrivateImportUsage]
+_OPSETS = (9, 20)  # first and last that torch's exporter of traces knows
 _EXAMPLE_ROWS = 2  # a trace of one row might take it for a fixed size
 
 
@@ -41,7 +42,8 @@ class Format(ABC):
         """Write a traced policy.
 
         Raises:
-            ConfigError: a package that this takes isn't installed, or the policy can't be written so.
+            ConfigError: a package that this takes isn't installed, or the policy can't be written so, or not with the
+                operator set of ONNX that is asked for.
         """
 
     @abstractmethod
@@ -68,6 +70,8 @@ class Onnx(Format):
     name, file = "onnx", "policy.onnx"
 
     def write(self, traced: Any, signature: Signature, path: Path, *, opset: int) -> None:
+        if not _OPSETS[0] <= opset <= _OPSETS[1]:
+            raise ConfigError(f"torch writes ONNX with operator sets from {_OPSETS[0]} to {_OPSETS[1]}, not {opset}.")
         onnx = _import_onnx("onnx")
         ports = (*signature.inputs, *signature.outputs)
         example = tuple(port.zeros(_EXAMPLE_ROWS) for port in signature.inputs)
