@@ -45,6 +45,14 @@ def test_both_are_told_side_by_side_with_the_gap(trained: Path, capsys: pytest.C
     assert "standard error" in rows["return"]
 
 
+def test_it_says_that_a_simulator_for_gpus_runs_without_one(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert run(["sim2sim", str(trained), "--episodes", "1"]) == 0
+    assert "There is no GPU here: mujoco-gpu runs on the CPU, slowly." in capsys.readouterr().out.splitlines()
+
+
 def test_a_simulator_that_cannot_run_here_is_named(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

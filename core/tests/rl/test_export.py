@@ -64,6 +64,25 @@ class WavyBuilder(A2CBuilder):
         return WavyBuilder.Network(self.params, **kwargs)
 """
 
+UNTRACEABLE_NETWORK = """
+import torch
+from rl_games.algos_torch.network_builder import A2CBuilder
+
+
+class WavyBuilder(A2CBuilder):
+    class Network(A2CBuilder.Network):
+        def __init__(self, params, **kwargs):
+            super().__init__(params, **kwargs)
+            self.unknown = [torch.jit.script(torch.nn.Linear(4, 1))]  # in a list, where torch doesn't look for it
+
+        def forward(self, obs_dict):
+            mu, log_std, value, states = super().forward(obs_dict)
+            return mu + self.unknown[0](obs_dict["obs"]), log_std, value, states
+
+    def build(self, name, **kwargs):
+        return WavyBuilder.Network(self.params, **kwargs)
+"""
+
 WITHOUT_IGX = """
 import runpy, sys
 class Hidden:
@@ -156,6 +175,16 @@ def test_a_network_of_a_plugin_is_exported_as_it_is(tmp_path: Path, distribution
     obs = np.zeros((2, 4), np.float32)
     obs[1] = 0.5
     assert np.ptp(Bundle(result.folder)(obs)["actions"]) > 0.01
+
+
+def test_a_network_that_cannot_be_traced_is_refused(tmp_path: Path, distributions: Distributions) -> None:
+    distributions.add("acme-wavy", NETWORK_PLUGIN)
+    distributions.write("acme_wavy_network.py", UNTRACEABLE_NETWORK)
+    plugins = discover(Choice())
+    run, config = untrained_run(tmp_path / "run", "cartpole", "network.name=wavy", plugins=plugins)
+    with pytest.raises(ConfigError, match="can't be exported, because torch can't trace it: Tried to trace"):
+        export(run.last, run, config, plugins=plugins)
+    assert not (run.path / "export").exists()
 
 
 def test_states_of_a_value_network_are_left_out(tmp_path: Path) -> None:

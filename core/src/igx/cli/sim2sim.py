@@ -59,6 +59,7 @@ def command(
         plugins.simulators.get(side.sim.simulator).load()
     if not as_json:
         render.text(f"Playing {checkpoint}: {episodes} episodes of {sides[0].run.task} on each simulator.")
+        _warn_of_slow(sides, device)
     played = [play_on(side, checkpoint, episodes=episodes, plugins=plugins) for side in sides]
     if as_json:
         render.document(_as_json(checkpoint, sides, played))
@@ -98,6 +99,14 @@ def _require_two(sides: "Sequence[RunConfig]") -> None:
     if sides[0].sim.simulator == sides[1].sim.simulator:
         own = sides[0].sim.simulator
         raise SimulatorError(f"The run was trained with {own!r} itself; name another simulator.")
+
+
+def _warn_of_slow(sides: "Sequence[RunConfig]", device: str) -> None:
+    """Say which simulator was made for a GPU, and runs without one because there is none."""
+    for side in sides:
+        name = side.sim.simulator
+        if device == "auto" and side.sim.device == "cpu" and "cuda" in load_plugins().simulators.get(name).devices:
+            render.text(f"There is no GPU here: {name} runs on the CPU, slowly.")
 
 
 def _as_json(checkpoint: Path, sides: "Sequence[RunConfig]", played: "Sequence[Episodes]") -> dict[str, Any]:

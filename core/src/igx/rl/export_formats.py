@@ -25,9 +25,19 @@ _EXAMPLE_ROWS = 2  # a trace of one row might take it for a fixed size
 
 
 def trace(policy: ExportedPolicy) -> Any:
-    """The policy as a TorchScript module of constants; `Any`, since torch's type for it says little."""
+    """The policy as a TorchScript module of constants; `Any`, since torch's type for it says little.
+
+    Raises:
+        ConfigError: the policy's network does what torch can't trace.
+    """
     with _quietly(), torch.no_grad():
-        traced: Any = torch.jit.trace(policy, policy.example(_EXAMPLE_ROWS), check_trace=False)
+        try:
+            traced: Any = torch.jit.trace(policy, policy.example(_EXAMPLE_ROWS), check_trace=False)
+        except RuntimeError as error:
+            reason = str(error).partition("\n")[0]
+            raise ConfigError(
+                f"The policy's network can't be exported, because torch can't trace it: {reason}"
+            ) from error
         return torch.jit.freeze(traced.eval())
 
 

@@ -3,11 +3,12 @@
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import mujoco
+import numpy as np
 
 from igx.config.run_config import RunConfig
 from igx.env.vec_env import VecEnv
@@ -20,7 +21,7 @@ from igx.terms import joint_effort, joint_pos, joint_pos_scaled, joint_vel, last
 
 _PACKAGES = ("igx", "torch", "rl-games", "onnx", "onnxruntime")
 _BY_JOINT = (joint_pos, joint_pos_scaled, joint_vel, joint_effort)
-_UNIT = re.compile(r"\[([^\]]+)\]")
+_SHAPE, _UNIT = re.compile(r",? shape `\[[^\]]*\]`"), re.compile(r"\[([^\]]+)\]")
 _UNITS = {
     (mujoco.mjtJoint.mjJNT_HINGE, "position"): "rad",
     (mujoco.mjtJoint.mjJNT_SLIDE, "position"): "m",
@@ -101,7 +102,7 @@ def _first_controls(env: VecEnv, live: ActuatorState) -> list[float]:
 
 
 def _default_position(env: VecEnv, joint: int) -> float:
-    return float(env.simulator.default_qpos[int(env.simulator.model.jnt_qposadr[joint])])
+    return _short(float(env.simulator.default_qpos[int(env.simulator.model.jnt_qposadr[joint])]))
 
 
 def _observations(env: VecEnv) -> Iterator[dict[str, Any]]:
@@ -110,13 +111,14 @@ def _observations(env: VecEnv) -> Iterator[dict[str, Any]]:
     start = 0
     for name, width in env.program.layout["policy"].items():
         info = terms[name]
-        unit = _UNIT.search(info.summary)
+        summary = _SHAPE.sub("", info.summary)
+        units = _UNIT.findall(summary)
         yield {
             "name": name,
             "start": start,
             "width": width,
-            "summary": info.summary,
-            "unit": unit.group(1) if unit else None,
+            "summary": summary,
+            "unit": units[0] if len(units) == 1 else None,
             "columns": _columns(env, name, info.params),
             "scale": _plain(info.options["scale"]),
             "delay_steps": info.options["delay"],
@@ -207,9 +209,16 @@ def _plain(value: Any) -> Any:
 
 
 def _finite(values: Any) -> Any:
-    """`values` with null for what is infinite, which JSON has no word for."""
+    """`values` with null for what is infinite, which JSON has no word for, and no more digits than float32 has."""
     if isinstance(values, dict):
         return {name: _finite(value) for name, value in values.items()}
-    if isinstance(values, Sequence) and not isinstance(values, str):
+    if isinstance(values, list):
         return [_finite(value) for value in values]
-    return None if isinstance(values, float) and not math.isfinite(values) else values
+    if isinstance(values, float):
+        return _short(values) if math.isfinite(values) else None
+    return values
+
+
+def _short(number: float) -> float:
+    """The number with the fewest digits that is the same in float32, as tensors have it: 0.8 for 0.800000011920929."""
+    return float(str(np.float32(number)))
