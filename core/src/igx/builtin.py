@@ -163,6 +163,8 @@ def igx_commands() -> Iterator[CommandSpec]:
         "resume": "Go on with a run, or train it for longer.",
         "play": "Run a trained policy and report its returns.",
         "import-checkpoint": "Make a run of a checkpoint that rl_games wrote.",
+        "export": "Write a trained policy as a file that runs without igx.",
+        "sim2sim": "Play a trained policy on another simulator and report the gap.",
         "list-tasks": "List the tasks of all installed plugins.",
         "show": "Show a task's terms, spaces and settings.",
         "bench": "Measure how fast a task runs and trains.",

@@ -37,6 +37,7 @@ class RunFolder:
         nn/last.pth        the policy at the end
         nn/epoch_N.pth     every `run.save_every` epochs
         summaries/         TensorBoard
+        export/            what `igx export` wrote
 
     Args:
         path: the folder itself.
