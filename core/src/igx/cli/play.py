@@ -78,6 +78,21 @@ def command(
         _print(played, frames=written)
 
 
+def _write_frames(env: "VecEnv", policy: "Policy", folder: Path) -> list[Path]:
+    """Write a picture of the first environment after each step of an episode, as long as one may be."""
+    from igx.env.frames import Camera, record, save_frames
+
+    width, height = _SIZE
+    camera = Camera(env.simulator.model, width=width, height=height)
+    try:
+        policy.restart()
+        steps = env.task.config.episode_steps
+        pictures = record(env, policy, steps=steps, camera=camera)
+        return save_frames(render.progress(pictures, label="Writing frames", length=steps), folder)
+    finally:
+        camera.close()
+
+
 def _as_json(checkpoint: Path, task: str, played: "Episodes") -> dict[str, Any]:
     return {
         "checkpoint": str(checkpoint),
