@@ -162,7 +162,11 @@ def igx_commands() -> Iterator[CommandSpec]:
     """Offer the commands of the `igx` program, one file each in `igx.cli`."""
     summaries = {
         "train": "Train a policy for a task.",
+        "resume": "Go on with a run, or train it for longer.",
         "play": "Run a trained policy and report its returns.",
+        "import-checkpoint": "Make a run of a checkpoint that rl_games wrote.",
+        "export": "Write a trained policy as a file that runs without igx.",
+        "sim2sim": "Play a trained policy on another simulator and report the gap.",
         "runs": "List runs with their results, or show what differs between two.",
         "reproduce": "Train a run again from what it stored, and compare the curves.",
         "list-tasks": "List the tasks of all installed plugins.",

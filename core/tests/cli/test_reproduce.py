@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from igx.cli.app import run
-from igx.rl import run_status
+from igx.rl.run_folder import RunFolder
 
 SMALL = ("--num-envs", "16", "ppo.horizon=8", "ppo.minibatch_size=64", "run.torch_threads=1", "sim.threads=1")
 
@@ -101,12 +101,22 @@ def test_what_differs_in_versions_is_said_first_and_voids_the_promise(
     assert "and as versions or hardware differ (torch), --tolerance must say what is near enough." in said.out
 
 
-def test_a_run_that_was_resumed_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run_status.claim(folder / "status.json")
-    assert run(["reproduce", str(folder), "--epochs", "1"]) == 0
-    said = capsys.readouterr().err
-    assert "warning: a was resumed once; this one trains without a break." in said
-    assert "warning: a is still running; what it has so far is compared." in said
+def test_a_run_that_was_resumed_says_so_and_is_reproduced_all_the_same(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["resume", str(folder), "--epochs", "+2"]) == 0
+    capsys.readouterr()
+    assert run(["runs", "--runs-dir", str(folder.parent), "--json"]) == 0
+    [told] = json.loads(capsys.readouterr().out)
+    assert (told["status"], told["epochs"], told["resumed_after"]) == ("finished", 6, [4])
+    assert run(["reproduce", str(folder)]) == 0
+    assert "warning: a was resumed after epoch 4; this one trains without a break." in capsys.readouterr().err
+
+
+def test_a_run_that_still_trains_is_compared_as_far_as_it_is(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with RunFolder(folder).claimed():
+        assert run(["reproduce", str(folder), "--epochs", "1"]) == 0
+    assert "warning: a is still running; what it has so far is compared." in capsys.readouterr().err
 
 
 def test_a_run_that_started_from_a_checkpoint_needs_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

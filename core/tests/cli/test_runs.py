@@ -38,7 +38,7 @@ def test_json_tells_all_of_a_run(runs_dir: Path, capsys: pytest.CaptureFixture[s
     assert run(["runs", "--runs-dir", str(runs_dir), "--limit", "1", "--json"]) == 0
     [told] = json.loads(capsys.readouterr().out)
     expected = {"name": "two", "task": "cartpole", "agent": "ppo", "status": "finished", "device": "cpu", "seed": 42}
-    expected |= {"folder": str(runs_dir / "two"), "epochs": 2, "frames": 256, "sessions": 1}
+    expected |= {"folder": str(runs_dir / "two"), "epochs": 2, "frames": 256, "resumed_after": []}
     assert told.items() >= expected.items()
     assert told["best_return"] >= told["last_return"]
     assert told["seconds"] > 0
@@ -99,7 +99,7 @@ def test_json_tells_what_differs(runs_dir: Path, capsys: pytest.CaptureFixture[s
         (("--since", "2x"), "error: '2x' is no time; write e.g. 30m, 12h, 2d, 1w, or a date such as 2026-11-20."),
         (("--runs-dir", "/nowhere"), "error: There is no folder /nowhere; say where the runs are with --runs-dir."),
         (("dif", "a", "b"), "error: No such command 'dif'"),
-        (("diff", "one", "tow", "--runs-dir", "{runs}"), "error: There is no run 'tow' in {runs}. Did you mean 'two'?"),
+        (("diff", "one", "tow", "--runs-dir", "{runs}"), "error: {runs}/tow is no folder. Did you mean 'two'?"),
         (
             ("--task", "ant", "diff", "one", "two"),
             "error: `igx runs diff` takes its own options after its name; --task stands before it.",

@@ -61,6 +61,10 @@ class PointMass:
         self._steps = 0
         self._running, self._finished = self._zeros(4), torch.zeros(5, device=self.device)
 
+    @property
+    def observation_layout(self) -> dict[str, dict[str, int]]:
+        return {group: {"state": width} for group, width in self.observation_widths.items()}
+
     def _zeros(self, *shape: int) -> Tensor:
         return torch.zeros(self.num_envs, *shape, device=self.device)
 

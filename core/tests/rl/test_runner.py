@@ -399,3 +399,12 @@ def test_a_second_ctrl_c_ends_a_run_at_once(start: Callable[[], "subprocess.Pope
     was_killed = process.returncode == -signal.SIGINT  # by the third one, while it still wrote down how it ended
     assert "interrupted" in output or "KeyboardInterrupt" in complaints or was_killed
     assert not list((tmp_path / "a" / "nn").glob("*.part"))
+
+
+@pytest.mark.parametrize(("agent", "advice"), [("ppo", "ppo.central_value={} makes"), ("sac", "only PPO has")])
+def test_observations_that_no_network_sees_are_told_of(
+    agent: str, advice: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(tmp_path, agent=agent, task={"critic": True}, run={"name": "a", "max_epochs": 1})
+    [told] = [message for message in caplog.messages if "critic" in message]
+    assert told.startswith(f"no network sees the observations of group 'critic' (state); {advice}")

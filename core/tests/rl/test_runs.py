@@ -143,11 +143,11 @@ def test_a_time_is_a_date_or_how_long_ago() -> None:
 def test_a_run_is_found_by_path_or_name_and_another_is_suggested(runs_dir: Path) -> None:
     assert find_run(runs_dir / "soft", Path("elsewhere")).path == runs_dir / "soft"
     assert find_run(Path("soft"), runs_dir).path == runs_dir / "soft"
-    with pytest.raises(RunError, match=r"There is no run 'sofd' in .*\. Did you mean 'soft'\?"):
+    with pytest.raises(RunError, match=r"sofd is no folder\. Did you mean 'soft'\?"):
         find_run(Path("sofd"), runs_dir)
-    with pytest.raises(RunError, match=r"There is no run 'finishd' in .*\. Did you mean 'finished'\?"):
+    with pytest.raises(RunError, match=r"finishd is no folder\. Did you mean 'finished'\?"):
         find_run(runs_dir / "finishd", Path("elsewhere"))
-    with pytest.raises(RunError, match=r"is no run: it holds no config\.yaml"):
+    with pytest.raises(RunError, match=r"is no folder of a run: it holds no config\.yaml"):
         find_run(runs_dir, Path("elsewhere"))
 
 

@@ -225,6 +225,13 @@ def test_types_are_shared_out_evenly_and_levels_at_random_up_to_the_initial_one(
     assert ground.origin.shape == (44, 3)
 
 
+def test_of_the_ground_only_its_number_is_saved(world: World) -> None:
+    state, model = world.simulator.state_dict(), world.simulator.model
+    others = sum(not model.geom(i).name.startswith("ground/") for i in range(model.ngeom))
+    assert {values.shape[:2] for values in state["model"].values()} == {(CONFIG.types, others)}
+    assert [rows.shape for rows in state["rows"].values()] == [(CONFIG.types,)]
+
+
 def test_the_ground_comes_back_with_the_state(world: World) -> None:
     buffers = {name: buffer.clone() for name, buffer in terrain(world).buffers.items()}
     state = world.simulator.state_dict()

@@ -46,6 +46,7 @@ class Lines:
     def begin(self, run: ObservedRun) -> None:
         """Say what is about to be trained, and where it goes."""
         announce(self._composed, run)
+        self._pace = _Pace(run.config.run)  # a run that goes on may have another end
 
     def epoch(self, metrics: Mapping[str, float]) -> None:
         """Show an epoch, now or with the next one."""
@@ -90,6 +91,7 @@ class Panel:
     def begin(self, run: ObservedRun) -> None:
         """Say what is about to be trained, and where it goes; open the panel."""
         announce(self._composed, run)
+        self._pace = _Pace(run.config.run)  # a run that goes on may have another end
         self._live.start()
         self._draw()
 

@@ -28,16 +28,17 @@ def command(ctx: click.Context, *, request: RunRequest) -> None:
     from igx.rl.runner import train
 
     result = train(composed, plugins=load_plugins(), display=make_display(composed))
-    _summarise(result)
-    if result.signal is not None:
-        ctx.exit(_BY_SIGNAL + result.signal)
+    tell_and_exit(ctx, result)
 
 
-def _summarise(result: "TrainResult") -> None:
-    """Say how it went, where everything is, and how to look at it."""
+def tell_and_exit(ctx: click.Context, result: "TrainResult") -> None:
+    """Say how a run went, where everything is, and how to look at it or go on; exit as a signal demands."""
     how = "Interrupted" if result.signal is not None else "Finished"
     best = "" if result.best_return is None else f"; best mean return {result.best_return:,.2f}"
     render.text(
         f"{how} after {result.epochs:,} epoch{'' if result.epochs == 1 else 's'}, {result.frames:,} steps{best}."
     )
     render.text(f"Results are in {result.folder.path}. Play the policy: igx play {result.folder.path}")
+    if result.signal is not None:
+        render.text(f"Go on with it: igx resume {result.folder.path}")
+        ctx.exit(_BY_SIGNAL + result.signal)

@@ -62,9 +62,14 @@ class VecEnv:
         return self.program.action.shape[1]
 
     @property
+    def observation_layout(self) -> Mapping[str, Mapping[str, int]]:
+        """Width of each observation term, by group."""
+        return self.program.layout
+
+    @property
     def observation_widths(self) -> dict[str, int]:
         """Width of each observation group."""
-        return {group: sum(members.values()) for group, members in self.program.layout.items()}
+        return {group: sum(members.values()) for group, members in self.observation_layout.items()}
 
     @property
     def is_rewarded(self) -> bool:

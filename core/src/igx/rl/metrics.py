@@ -96,6 +96,14 @@ class EpisodeMeans:
                 self._means[name] = (self._means.get(name, 0.0) * old + value * new) / (old + new)
         self.counted = old + new
 
+    def state_dict(self) -> dict[str, Any]:
+        """What the means to come depend on."""
+        return {"counted": self.counted, "means": dict(self._means)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state_dict()`; from nothing, if that is empty."""
+        self.counted, self._means = state.get("counted", 0.0), dict(state.get("means", {}))
+
     def means(self) -> Metrics:
         """The means by name; empty until an episode has ended."""
         return dict(self._means)

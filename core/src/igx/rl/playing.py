@@ -7,13 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from igx.config.sections import RunSettings
 from igx.env.vec_env import VecEnv
-from igx.errors import CheckpointError, suggest
+from igx.errors import CheckpointError
 from igx.rl.policy import Policy
-from igx.rl.run_folder import RunFolder
-
-_RUNS: Path = RunSettings.model_fields["runs_dir"].default
+from igx.rl.run_folder import RunFolder, neighbours
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +46,7 @@ def find_checkpoint(target: Path) -> tuple[Path, RunFolder]:
         folder = RunFolder(target.parent.parent if target.parent.name == "nn" else target.parent)
         checkpoint = target
     else:
-        raise CheckpointError(f"There is no run folder or checkpoint {target}.{_neighbours(target)}")
+        raise CheckpointError(f"There is no run folder or checkpoint {target}.{neighbours(target)}")
     if not folder.config_file.is_file():
         raise CheckpointError(
             f"{folder.path} holds no config.yaml, so nobody knows what {checkpoint.name} was trained on."
@@ -125,15 +122,3 @@ def _newest_best(folder: RunFolder) -> Path:
         if path.is_file():
             return path
     raise CheckpointError(f"{folder.path} holds no checkpoint in nn/; nothing was saved there yet.")
-
-
-def _neighbours(target: Path) -> str:
-    """A hint at what can be played beside `target` or, if that is a bare name, is a run by default's folder of runs."""
-    wanted, known = target.name, [path.name for path in _playable(target.parent)]
-    if len(target.parts) == 1:
-        wanted, known = str(_RUNS / target), [*known, *map(str, _playable(_RUNS))]
-    return suggest(wanted, known) if known else ""
-
-
-def _playable(folder: Path) -> list[Path]:
-    return [path for path in folder.glob("*") if path.suffix == ".pth" or RunFolder(path).config_file.is_file()]

@@ -14,6 +14,7 @@ from igx.errors import ConfigError
 from igx.plugins import Plugins, load_plugins
 from igx.rl import checkpoints
 from igx.rl.agents import Agent
+from igx.rl.origin import refuse_foreign
 from igx.rl.rl_games import create_player, register_network
 
 
@@ -57,14 +58,20 @@ def load_policy(
         plugins: where agents and networks come from.
 
     Raises:
-        CheckpointError: the file is missing, damaged, unsafe, or of another network.
+        CheckpointError: the file is missing, damaged, unsafe, or of another task or network.
     """
-    plugins = plugins or load_plugins()
+    player = load_player(checkpoint, config, env, plugins=plugins or load_plugins())
+    return Policy(player, env, deterministic=deterministic)
+
+
+def load_player(checkpoint: Path, config: RunConfig, env: VecEnv, *, plugins: Plugins) -> Any:
+    """rl_games' player with the weights of a checkpoint; the arguments, and what is raised, are `load_policy`'s."""
     state = checkpoints.load(checkpoint, device=env.device)
+    refuse_foreign(state, config, env, path=checkpoint)
     agent = make_agent(config, plugins)
     player = create_player(agent, config, env)
     agent.take_policy(player, state, path=checkpoint)
-    return Policy(player, env, deterministic=deterministic)
+    return player
 
 
 def make_agent(config: RunConfig, plugins: Plugins) -> Agent:

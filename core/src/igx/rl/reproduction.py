@@ -8,7 +8,6 @@ from igx.config.compose import Composed, compose
 from igx.config.overrides import Assignment
 from igx.errors import RunError
 from igx.plugins import Plugins
-from igx.rl import run_status
 from igx.rl.curves import Comparison, Epoch, read_curve
 from igx.rl.run_diff import Pair, diff_versions
 from igx.rl.run_folder import RunFolder, environment
@@ -96,14 +95,14 @@ def _free_name(path: Path) -> str:
 
 
 def _notes(folder: RunFolder, start: Path | None) -> list[str]:
-    status, name = run_status.read(folder.status_file), folder.path.name
+    name, resumed = folder.path.name, folder.resumed_after()
     notes: list[str] = []
     if start is not None:
         notes.append(f"{name} started from {start}; nobody can tell whether the file has changed since.")
-    if status.sessions > 1:
-        times = "once" if status.sessions == 2 else f"{status.sessions - 1} times"
-        notes.append(f"{name} was resumed {times}; this one trains without a break.")
-    if status.name == "running":
+    if resumed:
+        epochs = ", ".join(map(str, resumed))
+        notes.append(f"{name} was resumed after epoch {epochs}; this one trains without a break.")
+    if folder.is_claimed():
         notes.append(f"{name} is still running; what it has so far is compared.")
     return notes
 

@@ -311,6 +311,10 @@ def create_algo(
     with _scripting_quietly(), _scalars_to(writer):
         algo = runner.algo_factory.create(agent.algo_name, base_name="run", params=runner.params)
     _start_deviation(algo.model, config.network)
+    if "critic" in env.observation_layout and not getattr(algo, "has_central_value", False):
+        names, has_one = ", ".join(env.observation_layout["critic"]), isinstance(config.agent, PpoConfig)
+        advice = "ppo.central_value={} makes a network that does" if has_one else "only PPO has a network that could"
+        _log.warning("no network sees the observations of group 'critic' (%s); %s", names, advice)
     return algo
 
 

@@ -14,7 +14,7 @@ Pair: TypeAlias = tuple[Any, Any]
 
 _FIRST = ("run.task", "run.agent")
 _WHERE = ("run.name", "run.runs_dir")  # where a run is written, which is what sets any two apart
-_OF_THE_MOMENT = ("started", "command")
+_OF_THE_MOMENT = ("started", "command", "resumed")
 _COMMIT = 12  # letters of a commit's name that tell it from any other
 _MARKS = (0.25, 0.5, 0.75, 1.0)
 

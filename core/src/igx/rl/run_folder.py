@@ -1,5 +1,6 @@
 """The folder of a run: what is in it, how it is made, and where it was made."""
 
+import fcntl
 import json
 import os
 import platform
@@ -7,14 +8,18 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from igx.errors import RunError
+from igx.config.places import RUNS_DIR
+from igx.errors import RunError, suggest
 from igx.plugins.discovery import GROUP
 from igx.rl import run_status
 from igx.rl.curves import best_return
+from igx.rl.run_status import Status, read_json, write_whole
 
 if TYPE_CHECKING:  # it takes longer to import than many a command to run
     from igx.config.run_config import RunConfig
@@ -37,6 +42,7 @@ class RunFolder:
         nn/last.pth        the policy at the end
         nn/epoch_N.pth     every `run.save_every` epochs
         summaries/         TensorBoard
+        export/            what `igx export` wrote
 
     Args:
         path: the folder itself.
@@ -47,6 +53,7 @@ class RunFolder:
         self.config_file = path / "config.yaml"
         self.environment_file = path / "environment.json"
         self.status_file = path / "status.json"
+        self._claim_file = path / ".claim"
         self.metrics_file = path / "metrics.jsonl"
         self.networks = path / "nn"
         self.summaries = path / "summaries"
@@ -77,11 +84,73 @@ class RunFolder:
             folder.summaries.mkdir()
             folder.config_file.write_text(dump(config), encoding="utf-8")
             folder.environment_file.write_text(json.dumps(environment(config.sim.device), indent=2), encoding="utf-8")
-            run_status.claim(folder.status_file)
+            run_status.begin(folder.status_file)
         except OSError as error:
             folder.discard()
             raise _unwritable(path, error) from error
         return folder
+
+    @classmethod
+    def existing(cls, path: Path) -> "RunFolder":
+        """The folder of a run that has begun.
+
+        Raises:
+            RunError: it isn't there, or is none; the message names what is near.
+        """
+        folder = cls(path)
+        if not folder.config_file.is_file():
+            what = "is no folder of a run: it holds no config.yaml" if path.is_dir() else "is no folder"
+            raise RunError(f"{path} {what}.{neighbours(path)}")
+        return folder
+
+    @contextmanager
+    def claimed(self) -> Generator[None]:
+        """Have the run to oneself meanwhile; the claim ends with the process at the latest.
+
+        Raises:
+            RunError: a process has it that still runs.
+        """
+        with self._claim_file.open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                file.seek(0)
+                raise RunError(f"{self.path} is still being trained, by process {file.read() or '?'}.") from error
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    def is_claimed(self) -> bool:
+        """Whether a process is training it."""
+        try:
+            with self._claim_file.open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # nobody has ever claimed it, or it is not for us to see
+            return False
+        return False
+
+    def resumed_after(self) -> list[int]:
+        """The epochs after which it was resumed, in their order."""
+        resumptions: object = read_json(self.environment_file).get("resumed")
+        told = cast("list[Any]", resumptions) if isinstance(resumptions, list) else []
+        return [each["epoch"] for each in told if isinstance(each, dict) and isinstance(each.get("epoch"), int)]
+
+    def note_resumption(self, config: "RunConfig", *, epoch: int) -> None:
+        """Write down that the run goes on after `epoch`, with which settings, and where."""
+        from igx.config.run_config import dump
+
+        told = json.loads(self.environment_file.read_text(encoding="utf-8"))
+        told.setdefault("resumed", []).append({"epoch": epoch, **environment(config.sim.device)})
+        write_whole(self.environment_file, json.dumps(told, indent=2))
+        write_whole(self.config_file, dump(config))
+        run_status.begin(self.status_file)
+
+    def status(self) -> Status:
+        """What has become of the run."""
+        return run_status.read(self.status_file, is_claimed=self.is_claimed())
 
     def conclude(self, outcome: str, *, epochs: int, frames: int, seconds: float, best_since: int) -> None:
         """Write down how the run ended, with the highest mean return of an epoch from `best_since` on."""
@@ -182,3 +251,15 @@ def _ask_git(folder: Path, *arguments: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+def neighbours(target: Path) -> str:
+    """A hint at the runs and checkpoints beside `target`, and in `runs/` if that is a bare name."""
+    wanted, known = target.name, [path.name for path in _playable(target.parent)]
+    if len(target.parts) == 1:
+        wanted, known = str(RUNS_DIR / target), [*known, *map(str, _playable(RUNS_DIR))]
+    return suggest(wanted, known) if known else ""
+
+
+def _playable(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("*") if path.suffix == ".pth" or RunFolder(path).config_file.is_file()]

@@ -1,17 +1,21 @@
-"""Trains: from composed settings to a run folder with a policy in it."""
+"""Trains: from composed settings to a run folder with a policy in it, and on from there."""
 
 import signal
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 
 from igx.config.compose import Composed
+from igx.config.run_config import RunConfig
 from igx.env import VecEnv, make_env
 from igx.errors import IgxError, RunError, TaskError
 from igx.plugins import Plugins
 from igx.rl import checkpoints
+from igx.rl.agents import Agent
 from igx.rl.compiling import with_compilation_decided
+from igx.rl.origin import refuse_foreign
 from igx.rl.policy import make_agent
+from igx.rl.resumption import Epochs, newest_whole, with_end
 from igx.rl.rl_games import create_algo
 from igx.rl.run_folder import RunFolder
 from igx.rl.stopping import Stopped, StopSignals
@@ -44,7 +48,7 @@ class TrainResult:
 
 
 def train(composed: Composed, *, plugins: Plugins, display: Display, make_env: EnvMaker = make_env) -> TrainResult:
-    """Train a policy until the run's end; SIGINT and SIGTERM end it well after the current epoch.
+    """Train a policy until the run's end; a signal (see `StopSignals`) ends it well after the current epoch.
 
     Args:
         composed: the settings.
@@ -57,27 +61,100 @@ def train(composed: Composed, *, plugins: Plugins, display: Display, make_env: E
         RunFailure: the disk is full, or the policy diverged; the checkpoints written before are there.
     """
     config = with_compilation_decided(composed.config)
-    agent = make_agent(config, plugins)
-    trackers = [JsonLines, *(_tracker_class(name, plugins) for name in config.run.track)]
+    means = _Means.of(config, plugins=plugins, display=display, make_env=make_env)
     start = config.run.checkpoint
     state = checkpoints.load(start, device=config.sim.device) if start is not None else None
+
+    def start_from(supervisor: Supervisor) -> None:
+        if start is not None and state is not None:
+            refuse_foreign(state, config, supervisor.env, path=start)
+            means.agent.start_from(supervisor.algo, state, path=start)
+
     folder = RunFolder.create(composed.config)
-    run = Run(folder.path, config)
-    with _shown(display, run):
-        with _discarded_if_this_fails(folder):
-            env = make_env(config, plugins=plugins)
+    with folder.claimed():
+        return _carry_out(Run(folder.path, config), means, prepare=start_from, undo=folder.discard)
+
+
+def resume(
+    composed: Composed,
+    folder: RunFolder,
+    *,
+    plugins: Plugins,
+    display: Display,
+    epochs: Epochs | None = None,
+    make_env: EnvMaker = make_env,
+) -> TrainResult:
+    """Go on with a run from its newest whole checkpoint, as if it had never stopped.
+
+    Args:
+        composed: the settings, read from the run's own config.yaml.
+        folder: the run.
+        plugins: where agent, network, trackers and observers come from.
+        display: shows how it goes.
+        epochs: how far to train; by default as far as the settings say.
+        make_env: makes the environments.
+
+    Raises:
+        IgxError: it can't go on; the run is left as it was.
+        RunFailure: as for `train`.
+    """
+    with folder.claimed():
+        path, state = newest_whole(folder, device=composed.config.sim.device)
+        settings = with_end(composed.config, epochs, reached=state, run=folder.path)
+        config = with_compilation_decided(settings)
+        means = _Means.of(config, plugins=plugins, display=display, make_env=make_env)
+
+        def go_on(supervisor: Supervisor) -> None:
+            refuse_foreign(state, config, supervisor.env, path=path)
+            supervisor.go_on_from(state)
+            folder.note_resumption(settings, epoch=state["epoch"])
+
+        run = Run(folder.path, config, resumed_at_epoch=state["epoch"])
+        return _carry_out(run, means, prepare=go_on, undo=_nothing)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Means:
+    """What a run is carried out with."""
+
+    agent: Agent
+    trackers: Sequence[type[Tracker]]
+    plugins: Plugins
+    display: Display
+    make_env: EnvMaker
+
+    @classmethod
+    def of(cls, config: RunConfig, *, plugins: Plugins, display: Display, make_env: EnvMaker) -> "_Means":
+        return cls(
+            agent=make_agent(config, plugins),
+            trackers=[JsonLines, *(_tracker_class(name, plugins) for name in config.run.track)],
+            plugins=plugins,
+            display=display,
+            make_env=make_env,
+        )
+
+
+def _carry_out(
+    run: Run, means: _Means, *, prepare: Callable[[Supervisor], None], undo: Callable[[], None]
+) -> TrainResult:
+    """Build everything, `prepare` it, and train; `undo` what was done before if training can't begin."""
+    config, agent = run.config, means.agent
+    with _shown(means.display, run):
+        with _undone_if_this_fails(undo):
+            env = means.make_env(config, plugins=means.plugins)
         with closing(env), StopSignals() as signals:
-            with _discarded_if_this_fails(folder):
+            with _undone_if_this_fails(undo):
                 _refuse_untrainable(config.run.task, env)
                 agent.require_memory(config, env)
-                supervisor = Supervisor(run, env=env, plugins=plugins, display=display, signals=signals)
-                algo = create_algo(
-                    agent, config, env, folder=folder.path, observer=supervisor, writer=supervisor.scalars
-                )
-                if start is not None and state is not None:
-                    agent.start_from(algo, state, path=start)
-            supervisor.begin(trackers)
+                supervisor = Supervisor(run, env=env, plugins=means.plugins, display=means.display, signals=signals)
+                create_algo(agent, config, env, folder=run.folder, observer=supervisor, writer=supervisor.scalars)
+                prepare(supervisor)
+            supervisor.begin(means.trackers)
             return _run(supervisor, signals=signals)
+
+
+def _nothing() -> None:
+    """A run that can't go on is left as it was."""
 
 
 def _refuse_untrainable(task: str, env: VecEnv) -> None:
@@ -125,12 +202,11 @@ def _tracker_class(name: str, plugins: Plugins) -> type[Tracker]:
 
 
 @contextmanager
-def _discarded_if_this_fails(folder: RunFolder) -> Generator[None]:
-    """Leave no folder of a run that never began."""
+def _undone_if_this_fails(undo: Callable[[], None]) -> Generator[None]:
     try:
         yield
     except BaseException:
-        folder.discard()
+        undo()
         raise
 
 

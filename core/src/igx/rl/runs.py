@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from igx.config.yaml_text import read_document, read_sections
-from igx.errors import ConfigError, RunError, suggest
-from igx.rl import run_status
+from igx.errors import ConfigError, RunError
 from igx.rl.curves import best_return, last_epoch
 from igx.rl.run_folder import RunFolder
 from igx.rl.run_status import Status, read_json
@@ -31,6 +30,7 @@ class RunSummary:
         last_return: the mean return of the last epoch.
         steps_per_s: speed of the last epoch, everything included [environment steps/s].
         started: when.
+        resumed_after: the epochs after which it was resumed.
     """
 
     folder: Path
@@ -45,6 +45,7 @@ class RunSummary:
     last_return: float | None
     steps_per_s: float | None
     started: datetime | None
+    resumed_after: list[int]
 
     @property
     def name(self) -> str:
@@ -91,7 +92,7 @@ def summarise(folder: Path) -> RunSummary:
     files = RunFolder(folder)
     settings = read_sections(files.config_file, ("sim", "run"), label="its config.yaml")
     sim, run = (_mapping(settings, name) for name in ("sim", "run"))
-    status, last = run_status.read(files.status_file), last_epoch(files.metrics_file)
+    status, last = files.status(), last_epoch(files.metrics_file)
     best = status.best_return
     if status.ended is None:
         best = best_return(files.metrics_file, since=_whole(run.get("save_best_after")) or 0)
@@ -108,6 +109,7 @@ def summarise(folder: Path) -> RunSummary:
         last_return=last.get("return"),
         steps_per_s=last.get("steps_per_s"),
         started=_moment(read_json(files.environment_file).get("started")),
+        resumed_after=files.resumed_after(),
     )
 
 
@@ -120,10 +122,7 @@ def find_run(run: Path, runs_dir: Path) -> RunFolder:
     for folder in (run, runs_dir / run):
         if RunFolder(folder).config_file.is_file():
             return RunFolder(folder)
-    if run.is_dir():
-        raise RunError(f"{run} is no run: it holds no config.yaml.")
-    where = runs_dir if len(run.parts) == 1 else run.parent
-    raise RunError(f"There is no run {run.name!r} in {where}.{suggest(run.name, run_names(where))}")
+    return RunFolder.existing(run if run.is_dir() or len(run.parts) > 1 else runs_dir / run)
 
 
 def run_names(runs_dir: Path) -> list[str]:

@@ -5,7 +5,7 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)  # a scheduler's, a lost terminal's
 
 
 class Stopped(Exception):  # noqa: N818  (it is no error: the run ends well)
@@ -17,9 +17,10 @@ class Stopped(Exception):  # noqa: N818  (it is no error: the run ends well)
 
 
 class StopSignals:
-    """While entered, the first SIGINT or SIGTERM is kept as `received`; a second SIGINT interrupts at once.
+    """While entered, the first SIGINT, SIGTERM, SIGUSR1 or SIGHUP is kept as `received`.
 
-    In a thread other than the main one, where Python hands out no signals, it does nothing.
+    A second SIGINT interrupts at once. What is ignored, as SIGHUP under nohup, stays so. In a thread other than the
+    main one, where Python hands out no signals, it does nothing.
     """
 
     def __init__(self) -> None:
@@ -28,7 +29,8 @@ class StopSignals:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._former = {number: signal.signal(number, self._receive) for number in _SIGNALS}
+            heard = [number for number in _SIGNALS if number == signal.SIGINT or not _is_ignored(number)]
+            self._former = {number: signal.signal(number, self._receive) for number in heard}
         return self
 
     def __exit__(
@@ -43,3 +45,7 @@ class StopSignals:
         if is_second and number == signal.SIGINT:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # should even this get stuck, a third one ends the process
             raise KeyboardInterrupt
+
+
+def _is_ignored(number: signal.Signals) -> bool:
+    return signal.getsignal(number) == signal.SIG_IGN

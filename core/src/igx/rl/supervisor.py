@@ -16,6 +16,7 @@ from igx.rl import checkpoints
 from igx.rl.blame import broken_terms
 from igx.rl.checkpoints import State
 from igx.rl.metrics import EpisodeMeans, Metrics, Scalars, first_not_finite
+from igx.rl.origin import with_origin
 from igx.rl.rl_games import AlgoObserver
 from igx.rl.run_folder import RunFolder
 from igx.rl.stopping import Stopped, StopSignals
@@ -23,6 +24,7 @@ from igx.rl.trackers import Run, Tracker
 
 logger = logging.getLogger(__name__)
 
+_KEPT = "igx_run"
 _OF_THE_MOMENT = {"env_state", "igx_rollout"}  # large, and worth nothing to who plays the policy
 _JUDGED = ("loss/", "kl", "return")  # what tells that a policy has diverged
 _BEST_EVERY_S = 5.0  # a policy that improves in every epoch is not written in every epoch
@@ -72,7 +74,7 @@ class Supervisor(AlgoObserver):
         self.scalars = Scalars()
         self.best_return: float | None = None
         self.epochs, self.frames, self.seconds = 0, 0, 0.0
-        self._env, self._plugins = env, plugins
+        self.env, self._plugins = env, plugins
         self._trackers: list[Tracker] = []
         self._display, self._signals = display, signals
         self._best: State | None = None
@@ -90,6 +92,17 @@ class Supervisor(AlgoObserver):
     def after_init(self, algo: Any) -> None:
         """Remember the algorithm; rl_games calls this when it is built."""
         self.algo = algo
+
+    def go_on_from(self, state: State) -> None:
+        """Take up the run where a whole checkpoint left it; call it before training begins."""
+        self.algo.set_full_state_weights(state)
+        kept: State = state.get(_KEPT, {})
+        self.best_return = kept.get("best_return")
+        self._episodes.load_state_dict(kept.get("episodes", {}))
+
+    def is_ending(self) -> bool:
+        """Whether the run ends with the current epoch: then everything is saved as it is at that epoch's end."""
+        return self._signals.received is not None
 
     def after_print_stats(self, frame: int, epoch_num: int, total_time: float) -> None:
         """An epoch has ended.
@@ -129,7 +142,7 @@ class Supervisor(AlgoObserver):
         self._plugins.notify("igx_run_ended", run=self.run, outcome=outcome)
 
     def _collect(self) -> Metrics:
-        self._of_epoch = of_epoch = self._env.episode_metrics()
+        self._of_epoch = of_epoch = self.env.episode_metrics()
         self._episodes.add(of_epoch)
         counts = {name: of_epoch[name] for name in ("episodes", "unstable") if name in of_epoch}
         basics: Metrics = {"epoch": self.epochs, "frames": self.frames, "time": self.seconds}
@@ -157,7 +170,7 @@ class Supervisor(AlgoObserver):
         config = self.run.config
         rate = "lr" if hasattr(config.agent, "lr") else "critic_lr"
         advice = f"A lower {config.agent_section}.{rate} may help"
-        terms = broken_terms(self._env, self.algo, self._of_epoch)
+        terms = broken_terms(self.env, self.algo, self._of_epoch)
         if terms:
             what = f"{', '.join(terms)} of the task gave what is no number"
             advice = f"`igx check {self.settings.task}` may tell when"
@@ -172,17 +185,21 @@ class Supervisor(AlgoObserver):
         if time.monotonic() - self._best_written_at >= _BEST_EVERY_S:
             self._write_best()
         if settings.save_every and self.epochs % settings.save_every == 0:
+            self._write_best()  # what is saved here goes on from a best policy that is on disk
             self._save(self.folder.epoch(self.epochs))
             self._prune()
 
     def _policy(self) -> State:
         """The policy as it is now, without the environments that it is acting in."""
         read = getattr(self.algo, "get_policy_weights", self.algo.get_full_state_weights)
-        return checkpoints.copied({name: value for name, value in read().items() if name not in _OF_THE_MOMENT})
+        state = checkpoints.copied({name: value for name, value in read().items() if name not in _OF_THE_MOMENT})
+        return with_origin(state, self.run.config, self.env)
 
     def _write_best(self) -> None:
         if self._best is not None and checkpoints.is_finite(self._best):
             checkpoints.save(self.folder.best, self._best)
+            for tracker in tuple(self._trackers):
+                self._ask(tracker, partial(tracker.add_checkpoint, self.folder.best, epoch=self._best["epoch"]))
             self._best, self._best_written_at = None, time.monotonic()
 
     def _prune(self) -> None:
@@ -194,7 +211,10 @@ class Supervisor(AlgoObserver):
         state = self.algo.get_full_state_weights()
         if not checkpoints.is_finite(state):
             raise self._diverged("its weights are not finite")
-        checkpoints.save(path, state)
+        kept = {"best_return": self.best_return, "episodes": self._episodes.state_dict()}
+        checkpoints.save(path, with_origin({**state, _KEPT: kept}, self.run.config, self.env))
+        for tracker in tuple(self._trackers):
+            self._ask(tracker, partial(tracker.add_checkpoint, path, epoch=self.epochs))
 
     def _publish(self, metrics: Metrics) -> None:
         for tracker in tuple(self._trackers):
@@ -216,7 +236,7 @@ class Supervisor(AlgoObserver):
         if unstable > _LOUDER * self._warned_unstable:
             self._warned_unstable = unstable
             logger.warning("epoch %d: %d environments became unstable and were started again", self.epochs, unstable)
-        for setting, count in self._env.overflows().items():
+        for setting, count in self.env.overflows().items():
             if setting not in self._warned_overflows:
                 self._warned_overflows.add(setting)
                 logger.warning("epoch %d: %s is too small in %d environments; raise it", self.epochs, setting, count)

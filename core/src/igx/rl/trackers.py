@@ -19,10 +19,12 @@ class Run:
     Attributes:
         folder: where it writes; see `igx.rl.run_folder.RunFolder`.
         config: its settings.
+        resumed_at_epoch: the epoch that it goes on after, if it has been stopped before; later ones are done again.
     """
 
     folder: Path
     config: RunConfig
+    resumed_at_epoch: int | None = None
 
 
 class Tracker:

@@ -134,15 +134,20 @@ class MujocoCpu(Simulator):
         ids = np.arange(self.num_envs) if mask is None else _ids(mask)
         if not len(ids):
             return
-        for table in self._tables:
-            row = table.row.numpy()[ids]
-            for name, values in table.values.items():
-                self._open_model_field(name).numpy()[ids, table.columns] = values.numpy()[row]
+        self._lay(ids)
         for name in written:
             if name in self._model_fields:
                 self._model_values[name][ids] = self._model_fields[name].numpy()[ids]
         if _needs_set_const(written):
             self._batch.set_const(ids)
+
+    def _lay(self, ids: _Ids) -> None:
+        """Write the rows of all tables."""
+        for table in self._tables:
+            row = table.row.numpy()[ids]
+            for name, values in table.values.items():
+                for there in (self._open_model_field(name).numpy(), self._model_values[name]):
+                    there[ids, table.columns] = values.numpy()[row]
 
     def state_dict(self) -> dict[str, Any]:
         forces = {n: t.clone() for n, t in self._fields.items() if FIELD_STAGE.get(n) in (None, Stage.ACCELERATION)}
@@ -153,7 +158,10 @@ class MujocoCpu(Simulator):
             },
             "forces": forces,
             "snapshots": {name: snapshot.clone() for name, snapshot in self._snapshots.items()},
-            "model": {name: torch.from_numpy(values.copy()) for name, values in self._model_values.items()},
+            "model": {
+                name: torch.from_numpy(values[:, self._untabled(name)].copy())
+                for name, values in self._model_values.items()
+            },
             "rows": self._rows_of_tables(),
         }
 
@@ -161,9 +169,9 @@ class MujocoCpu(Simulator):
         self._require_own(state)
         self._take_rows_of_tables(state["rows"])
         for name, values in state["model"].items():
-            self._model_values[name][...] = values.numpy()
-            if name in self._model_fields:
-                self._model_fields[name].copy_(values)
+            self._open_model_field(name).numpy()[:, self._untabled(name)] = values.numpy()
+            self._model_values[name][:, self._untabled(name)] = values.numpy()
+        self._lay(np.arange(self.num_envs))
         if _needs_set_const(self.varied):
             self._batch.set_const()
         self._batch.state[...] = state["state"]["rows"].numpy()

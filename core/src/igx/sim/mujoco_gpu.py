@@ -331,7 +331,7 @@ class MujocoGpu(Simulator):
             "state": {name: self._engine_field(name).clone() for name in _STATE},
             "forces": forces,
             "snapshots": {name: snapshot.clone() for name, snapshot in self._snapshots.items()},
-            "model": {name: self._open_model_field(name).clone() for name in self.varied},
+            "model": {name: self._open_model_field(name)[:, self._untabled(name)].clone() for name in self.varied},
             "rows": self._rows_of_tables(),
         }
 
@@ -339,7 +339,7 @@ class MujocoGpu(Simulator):
         self._require_own(state)
         self._take_rows_of_tables(state["rows"])
         for name, values in state["model"].items():
-            self._open_model_field(name).copy_(values)
+            self._open_model_field(name)[:, self._untabled(name)] = values
         if state["model"]:
             self.commit_model()
         for name, value in state["state"].items():

@@ -21,6 +21,7 @@ from enum import IntEnum
 from typing import Any, ClassVar
 
 import mujoco
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -283,6 +284,14 @@ class Simulator(ABC):
                     f"The saved state differs in {', '.join(sorted(different))}: it belongs to another scene, "
                     f"to another engine than {self.name!r}, or to another number of environments than {self.num_envs}."
                 )
+
+    def _untabled(self, field: str) -> Any:
+        """Index of the columns of a model field that no table gives: only these have to be saved."""
+        tables = [table.columns for table in self._tables if field in table.values]
+        if not tables:
+            return slice(None)
+        columns = np.arange(len(getattr(self.model, field)))
+        return np.setdiff1d(columns, np.concatenate([columns[table] for table in tables]))
 
     def _rows_of_tables(self) -> dict[str, Tensor]:
         return {str(number): table.row.clone() for number, table in enumerate(self._tables)}
