@@ -13,7 +13,9 @@ from igx.plugins import load_plugins
 from igx.sim.offscreen import choose_renderer
 
 if TYPE_CHECKING:  # it imports torch
+    from igx.env import VecEnv
     from igx.rl.playing import Episodes
+    from igx.rl.policy import Policy
 
 
 _MOST_ENVS = 1024
