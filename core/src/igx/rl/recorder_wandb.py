@@ -88,7 +88,7 @@ class WandbRecorder(Recorder):
             name=record.folder.name,
             tags=[record.task, record.agent, *record.tags, *_given_tags()],
             config={**record.config, "environment": dict(record.environment)},
-            settings=wandb.Settings(silent=True, console="off", x_stats_pid=os.getppid()),
+            settings=wandb.Settings(silent=True, console="off", x_stats_pid=os.getppid(), git_root=str(Path.cwd())),
             **options,
         )
         record.remember_id(name)
