@@ -63,6 +63,19 @@ def test_rl_games_own_ppo_trains_too(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "nn" / "last.pth").exists()
 
 
+def test_a_run_may_be_tracked_by_what_is_named_and_nothing_else(tmp_path: Path) -> None:
+    assert train(tmp_path, "--track", "none", "--track", "csv") == 0
+    lines = (tmp_path / "a" / "metrics.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["epoch", "1", "2"]
+    assert list((tmp_path / "a" / "summaries").iterdir()) == []
+
+
+def test_a_misspelt_tracker_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(tmp_path, "--track", "wandbb") == 2
+    assert capsys.readouterr().err == "error: No tracker is called 'wandbb'. Did you mean 'wandb'?\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 SAC = ("--agent", "sac", "--num-envs", "16", "--device", "cpu", "run.torch_threads=1", "sim.threads=1")
 SMALL_SAC = ("sac.horizon=8", "sac.batch_size=32", "sac.buffer_size=1000", "sac.warmup_epochs=1")
 

@@ -29,7 +29,7 @@ class Talks(Recorder):
 
     def __init__(self, record: Record, say: Say) -> None:
         super().__init__(record, say)
-        print("a library's banner")
+        sys.stdout.write("a library's banner\n")
         self.say(f"{record.task} without torch: {'torch' not in sys.modules}")
 
     def log(self, metrics: Mapping[str, float]) -> None:

@@ -66,7 +66,7 @@ def tell(tracker: ProcessTracker, folder: Path, *, epochs: range) -> None:
 
 
 @pytest.fixture(scope="module")
-def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, wandb_files.OfflineRun]]:
+def offline(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, wandb_files.OfflineRun]:
     """The folder of a run of three epochs that W&B recorded offline, because there is no account; and what it wrote."""
     with pytest.MonkeyPatch.context() as patch:
         home = tmp_path_factory.mktemp("home")
@@ -79,7 +79,7 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, wa
         tell(tracker, folder, epochs=range(1, 4))
         tracker.close("interrupted")
     [place] = (folder / "wandb").glob("offline-run-*")
-    yield folder, wandb_files.read(place)
+    return folder, wandb_files.read(place)
 
 
 def test_wandb_shows_the_curves_over_frames(offline: tuple[Path, wandb_files.OfflineRun]) -> None:

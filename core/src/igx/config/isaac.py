@@ -87,7 +87,7 @@ _REFUSED = {
 """The same where going on would do something else than what was asked for."""
 
 _NOTHING_ASKED = re.compile(
-    r"headless|force_render|capture_video(_freq|_len)?|torch_deterministic|physics_engine|pipeline"
+    r"headless|force_render|capture_video(_freq|_len)?|wandb_\w+|torch_deterministic|physics_engine|pipeline"
     r"|graphics_device_id|task_name|test|multi_gpu"
 )
 """Names that with any other value ask for nothing that igx lacks."""
