@@ -31,13 +31,14 @@ def without_an_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Who runs the tests may have one, and servers of their own."""
     for name in ("WANDB_API_KEY", "WANDB_PROJECT", "WANDB_TAGS", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(ProcessTracker, "patience_s", 300.0)  # a busy machine is no reason to go on alone
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
 
 
-def folder_of_a_run(runs_dir: Path) -> Path:
-    folder = runs_dir / "a"
+def folder_of_a_run(runs_dir: Path, *, name: str = "a") -> Path:
+    folder = runs_dir / name
     (folder / "nn").mkdir(parents=True)
     (folder / "environment.json").write_text(json.dumps(ENVIRONMENT))
     (folder / "config.yaml").write_text("run: {}\n")
@@ -72,6 +73,7 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, wandb_files
         home = tmp_path_factory.mktemp("home")
         for name, value in {"WANDB_CONFIG_DIR": home, "NETRC": home / "netrc", "WANDB_TAGS": "mine"}.items():
             patch.setenv(name, str(value))
+        patch.setattr(ProcessTracker, "patience_s", 300.0)
         patch.delenv("WANDB_API_KEY", raising=False)
         patch.delenv("WANDB_MODE", raising=False)
         folder = folder_of_a_run(tmp_path_factory.mktemp("runs"))
@@ -136,7 +138,7 @@ def test_wandb_goes_on_with_a_resumed_run_under_its_id(tmp_path: Path) -> None:
 def test_wandb_without_a_network_records_offline_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    account = {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": "0" * 40, "WANDB_INIT_TIMEOUT": "1"}
+    account = {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": "0" * 40, "WANDB_INIT_TIMEOUT": "3"}
     for name, value in account.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("WANDB_MODE")
@@ -219,15 +221,22 @@ def test_an_mlflow_server_shows_all_of_a_run(server: str, tmp_path: Path, monkey
 def test_mlflow_without_a_server_keeps_a_database_beside_the_runs_and_goes_on_with_a_resumed_one(
     tmp_path: Path,
 ) -> None:
-    folder = folder_of_a_run(tmp_path)
-    for resumed_at, epochs in ((None, range(1, 4)), (2, range(3, 6))):
-        tracker = MlflowTracker(run_in(folder, resumed_at_epoch=resumed_at))
-        for epoch in epochs:
-            tracker.log(metrics(epoch))
-        tracker.close("finished")
+    folder, other = folder_of_a_run(tmp_path), folder_of_a_run(tmp_path, name="b")
+    trackers = [MlflowTracker(run_in(each)) for each in (folder, other)]  # at once, where there is no database yet
+    for tracker in trackers:
+        tracker.log(metrics(1))
+        tracker.log(metrics(2))
+        tracker.log(metrics(3))
+    for tracker in trackers:
+        tracker.close("failed")
+    resumed = MlflowTracker(run_in(folder, resumed_at_epoch=2))
+    for epoch in range(3, 6):
+        resumed.log(metrics(epoch))
+    resumed.close("finished")
+
     client = mlflow_client(f"sqlite:///{tmp_path}/mlflow/mlflow.db")
-    run = recorded(client, "a")
-    curve = client.get_metric_history(run.info.run_id, "epoch")
-    assert [point.value for point in curve] == [1, 2, 3, 4, 5]
-    assert run.info.status == "FINISHED"
+    run, left = recorded(client, "a"), recorded(client, "b")
+    curves = [client.get_metric_history(each.info.run_id, "epoch") for each in (run, left)]
+    assert [[point.value for point in curve] for curve in curves] == [[1, 2, 3, 4, 5], [1, 2, 3]]
+    assert (run.info.status, left.info.status) == ("FINISHED", "FAILED")
     assert Path(run.info.artifact_uri.removeprefix("file://")).is_relative_to(tmp_path / "mlflow" / "artifacts")

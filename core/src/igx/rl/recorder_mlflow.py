@@ -1,5 +1,6 @@
 """Records a run with MLflow: on the server that `MLFLOW_TRACKING_URI` names, else in a database beside the runs."""
 
+import fcntl
 import math
 import os
 import re
@@ -28,11 +29,12 @@ class MlflowRecorder(Recorder):
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         from mlflow.tracking import MlflowClient
 
-        local = record.folder.parent / "mlflow"
-        uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{local / 'mlflow.db'}"
-        self._artifacts = None if "MLFLOW_TRACKING_URI" in os.environ else (local / "artifacts").as_uri()
-        if self._artifacts is not None:
-            local.mkdir(exist_ok=True)
+        uri = os.environ.get("MLFLOW_TRACKING_URI")
+        self._artifacts: str | None = None  # where the server says
+        if not uri:
+            local = record.folder.parent / "mlflow"
+            uri, self._artifacts = f"sqlite:///{local / 'mlflow.db'}", (local / "artifacts").as_uri()
+            _make_database(local, uri)
         self._client: Any = MlflowClient(tracking_uri=uri)
         self._waiting: list[Any] = []
         self._flushed_at = 0.0
@@ -105,17 +107,16 @@ class MlflowRecorder(Recorder):
         return run.info.run_id
 
     def _experiment(self) -> str:
-        """The id of the experiment, which is made if it isn't there; another run may do so at the same moment."""
+        """The id of the experiment, which is made if it isn't there."""
         from mlflow.exceptions import MlflowException
 
         name = self.record.project or os.environ.get("MLFLOW_EXPERIMENT_NAME") or "igx"
         try:
             return self._client.create_experiment(name, artifact_location=self._artifacts)
-        except MlflowException:
-            found = self._client.get_experiment_by_name(name)
-            if found is None:
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-            return found.experiment_id
+            return self._client.get_experiment_by_name(name).experiment_id
 
     def _send(self) -> None:
         for some in _batches(self._waiting, _MOST_METRICS):
@@ -125,6 +126,16 @@ class MlflowRecorder(Recorder):
     def _upload(self, policies: list[tuple[Path, int]]) -> None:
         for path, _ in policies:
             self._client.log_artifact(self._id, str(path), "checkpoints")
+
+
+def _make_database(folder: Path, uri: str) -> None:
+    """Let MLflow make its tables, unless they are there; of two runs that begin at once, one waits."""
+    from mlflow.tracking import MlflowClient
+
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        MlflowClient(tracking_uri=uri)
 
 
 def _batches(items: Sequence[Any], size: int) -> Iterator[list[Any]]:

@@ -33,6 +33,7 @@ class RunFolder:
         nn/last.pth        the policy at the end
         nn/epoch_N.pth     every `run.save_every` epochs
         summaries/         TensorBoard
+        metrics.csv, wandb/, mlflow/  what these trackers leave, if they are chosen
 
     Args:
         path: the folder itself.

@@ -6,6 +6,7 @@ import os
 import select
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,6 +21,7 @@ from igx.rl.trackers import Run, Tracker
 logger = logging.getLogger(__name__)
 
 _MOST_WAITING = 64 << 20  # bytes that a process may lag behind, hours of metrics
+_LONGEST_REASON = 160  # characters; the log has the rest
 _LAST_WORDS_S = 5.0  # what a process that is done may still take
 
 
@@ -94,8 +96,8 @@ class ProcessTracker(Tracker):
         while self._exchange():
             left = deadline - time.monotonic()
             if left <= 0:
-                number = self._process.pid
-                logger.warning("%s is not done after %.0f s; process %d goes on", self.name, self.patience_s, number)
+                slow = "%s is not done after %.0f s; its process %d goes on by itself"
+                logger.warning(slow, self.name, self.patience_s, self._process.pid)
                 return
             select.select([self._from], [self._to] if self._waiting else [], [], left)
         code = self._release()
@@ -159,7 +161,7 @@ class ProcessTracker(Tracker):
 
     def _give_up(self, reason: str) -> None:
         self._release()
-        raise RecorderStopped(f"{reason}; see {self._log}")
+        raise RecorderStopped(f"{textwrap.shorten(reason, _LONGEST_REASON, placeholder=' …')}; see {self._log}")
 
     def _release(self) -> int:
         """Let go of the process, which has ended or is about to; returns its exit code."""
