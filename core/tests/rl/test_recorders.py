@@ -66,6 +66,14 @@ def tell(tracker: ProcessTracker, folder: Path, *, epochs: range) -> None:
         tracker.add_checkpoint(folder / "nn" / f"{name}.pth", epoch=epoch)
 
 
+def working_copy(folder: Path) -> Path:
+    """A git repository with one commit."""
+    identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    for command in (("init", "--quiet"), (*identity, "commit", "--quiet", "--allow-empty", "--message", "Begin")):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def offline(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, wandb_files.OfflineRun]:
     """The folder of a run of three epochs that W&B recorded offline, because there is no account; and what it wrote."""
@@ -76,6 +84,7 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, wandb_files
         patch.setattr(ProcessTracker, "patience_s", 300.0)
         patch.delenv("WANDB_API_KEY", raising=False)
         patch.delenv("WANDB_MODE", raising=False)
+        patch.chdir(working_copy(tmp_path_factory.mktemp("code")))
         folder = folder_of_a_run(tmp_path_factory.mktemp("runs"))
         tracker = WandbTracker(run_in(folder, project="walkers", group="seeds", tags=["paper"]))
         tell(tracker, folder, epochs=range(1, 4))
@@ -99,11 +108,12 @@ def test_wandb_sorts_a_run_by_name_project_group_and_tags(offline: tuple[Path, w
     assert list(begin.tags) == ["point-mass", "ppo", "paper", "mine"]
 
 
-def test_wandb_has_settings_environment_and_command(offline: tuple[Path, wandb_files.OfflineRun]) -> None:
+def test_wandb_has_settings_environment_command_and_commit(offline: tuple[Path, wandb_files.OfflineRun]) -> None:
     _, run = offline
     assert run.config["ppo"]["lr"] == 1e-3
     assert run.config["environment"] == ENVIRONMENT
     assert run.command == ENVIRONMENT["command"]
+    assert len(run.begin.git.commit) == len(COMMIT)
 
 
 def test_wandb_has_the_best_and_the_last_policy_and_no_other(offline: tuple[Path, wandb_files.OfflineRun]) -> None:

@@ -78,6 +78,24 @@ def test_tensorboard_shows_rl_games_tags_and_ours_where_it_has_none(tmp_path: Pa
     }
 
 
+def test_tensorboard_shows_settings_and_environment_as_text(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    (tmp_path / "environment.json").write_text('{"python": "3.11.7"}')
+    record(TensorBoardTracker(run(tmp_path)), epochs=range(1, 3))
+    record(TensorBoardTracker(run(tmp_path, resumed_at_epoch=1)), epochs=range(2, 3))
+    events = EventAccumulator(str(tmp_path / "summaries"))
+    events.Reload()
+    texts: dict[str, str] = {}
+    tags: Any = events.Tags()["tensors"]
+    for tag in tags:
+        [event] = events.Tensors(tag)
+        texts[tag] = event.tensor_proto.string_val[0].decode()
+    assert list(texts) == ["config/text_summary", "environment/text_summary"]
+    assert "\n    ppo:\n      lr: 0.001\n" in texts["config/text_summary"]
+    assert '"python": "3.11.7"' in texts["environment/text_summary"]
+
+
 def test_a_resumed_run_goes_on_with_its_lines_and_drops_a_broken_one(tmp_path: Path) -> None:
     record(JsonLines(run(tmp_path)), epochs=range(1, 5))
     with (tmp_path / "metrics.jsonl").open("a") as file:

@@ -70,8 +70,10 @@ class WandbRecorder(Recorder):
                 run, reason = self._init(), ""
             except wandb.Error as error:
                 run, reason = self._init(mode="offline"), f" ({str(error).splitlines()[0]})"
-        place = Path(run.dir).parent
-        self.say(f"W&B records offline{reason}; upload it by: wandb sync {place}" if run.offline else f"W&B: {run.url}")
+        if run.offline:
+            self.say(f"W&B records offline{reason}; upload it by: wandb sync {Path(run.dir).parent}")
+        elif run.url:  # none where WANDB_MODE is disabled
+            self.say(f"W&B records at {run.url}")
         return run
 
     def _init(self, **options: Any) -> Any:

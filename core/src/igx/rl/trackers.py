@@ -5,9 +5,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 from typing import Any, ClassVar
 
-from igx.config.run_config import RunConfig
+from igx.config.run_config import RunConfig, dump
 from igx.errors import RunFailure
 from igx.rl.cutting import cut_events, cut_json_lines
 from igx.rl.metrics import NAMES
@@ -97,7 +98,10 @@ class JsonLines(Tracker):
 
 
 class TensorBoardTracker(Tracker):
-    """Writes `summaries/` under rl_games' tags, so that its users find what they know; ours where it has none."""
+    """Writes `summaries/` under rl_games' tags, so that its users find what they know; ours where it has none.
+
+    The texts `config` and `environment` stand beside the curves. TensorBoard shows neither videos nor checkpoints.
+    """
 
     _BY_THREE_AXES: ClassVar[Mapping[str, str]] = {
         "return": "rewards",
@@ -115,7 +119,9 @@ class TensorBoardTracker(Tracker):
         if run.resumed_at_epoch is not None:
             frames = cut_events(folder, after_epoch=run.resumed_at_epoch)
         self._writer = FileWriter(str(folder), flush_secs=5)
-        if frames is not None:
+        if frames is None:
+            self._describe()
+        else:
             self._purge(frames + 1)
 
     def log(self, metrics: Mapping[str, float]) -> None:
@@ -131,6 +137,14 @@ class TensorBoardTracker(Tracker):
     def close(self, outcome: str) -> None:
         """Write what is left."""
         self._writer.close()
+
+    def _describe(self) -> None:
+        """Write the settings, and where the run was made, as texts."""
+        from torch.utils.tensorboard.summary import text
+
+        described = {"config": dump(self.run.config), "environment": json.dumps(self.run.environment(), indent=2)}
+        for tag, content in described.items():
+            self._writer.add_summary(text(tag, indent(content, " " * 4)), 0)  # four spaces are code in Markdown
 
     def _purge(self, step: int) -> None:
         """Make a TensorBoard that is open forget what it has read from `step` on."""
