@@ -140,7 +140,13 @@ def test_a_recorder_outlives_a_training_that_is_killed_and_ends_the_run(tmp_path
     assert told.read_text() == "failed"
 
 
-def test_what_is_not_installed_is_refused_with_the_extra_to_install() -> None:
+@pytest.mark.parametrize("folder", ["elsewhere", "no_such_package"])
+def test_what_is_not_installed_is_refused_with_the_extra_to_install(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / folder).mkdir()  # W&B leaves a folder `wandb` wherever it is used
+    monkeypatch.syspath_prepend(tmp_path)
+
     class Absent(TalksTracker):
         name, package = "absent", "no_such_package"
 

@@ -37,7 +37,7 @@ class ProcessTracker(Tracker):
     Attributes:
         name: what the tracker is called, and its folder in the run's.
         recorder: address of the recorder, "package.module:Class"; its module should be quick to import.
-        package: what it needs to import, and the extra of igx that installs it.
+        package: what it needs to import; the extra of igx called `name` installs it.
         patience_s: how long the end of a run waits for it [s].
 
     Raises:
@@ -66,7 +66,8 @@ class ProcessTracker(Tracker):
         Raises:
             RunError: it isn't installed.
         """
-        if find_spec(cls.package) is None:
+        found = find_spec(cls.package)
+        if found is None or found.origin is None:  # a mere folder of that name, as W&B leaves them, is no library
             raise RunError(f"The tracker {cls.name} needs {cls.package}: pip install 'igx[{cls.name}]'.")
 
     def log(self, metrics: Mapping[str, float]) -> None:
