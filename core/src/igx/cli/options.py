@@ -57,8 +57,8 @@ class _TrackFlag(_Flag):
 
 _NO_TRACKER = "none"
 _TRACK_HELP = (
-    f"Track the run with this, such as wandb, too, besides {', '.join(DEFAULT_TRACKERS)}. Repeatable; "
-    f"'{_NO_TRACKER}' leaves out what came before, so it alone tracks nothing."
+    f"Track the run with this besides {', '.join(DEFAULT_TRACKERS)}, e.g. wandb, mlflow or csv. Repeatable; "
+    f"'{_NO_TRACKER}' leaves out all that comes before it."
 )
 
 _NUMBER = params.Name("number", lambda _: ())
