@@ -1,5 +1,6 @@
 """A tracker in a process of its own is never waited for, and takes nothing down when it goes wrong."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import psutil
 import pytest
 from point_mass import point_mass_config
 
@@ -138,6 +140,39 @@ def test_a_recorder_outlives_a_training_that_is_killed_and_ends_the_run(tmp_path
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert told.read_text() == "failed"
+
+
+def is_running(number: int) -> bool:
+    try:
+        return psutil.Process(number).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_a_signal_ends_a_recorder_only_when_its_training_is_gone(tmp_path: Path) -> None:
+    code = f"""
+        import os, sys, time
+        sys.path.insert(0, {str(HERE)!r})
+        from pathlib import Path
+        import test_tracker_process
+        tracker = test_tracker_process.HangsTracker(test_tracker_process.run_in(Path({str(tmp_path)!r})))
+        tracker.log(test_tracker_process.metrics(1))
+        while not (tracker._folder / "stuck").exists():
+            time.sleep(0.05)
+        process = tracker._process
+        process.terminate()
+        time.sleep(0.2)
+        print(process.poll(), process.pid, flush=True)
+        os._exit(0)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+    returncode, number = done.stdout.split()
+    assert returncode == "None"
+    os.kill(int(number), signal.SIGTERM)
+    deadline = time.monotonic() + 20.0
+    while is_running(int(number)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("folder", ["elsewhere", "no_such_package"])

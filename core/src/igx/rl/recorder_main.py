@@ -23,13 +23,19 @@ Message = dict[str, Any]
 """`do`, and the arguments of what is to be done."""
 
 _IDLE_S = 1.0
-_IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # meant for the training, which says when to end
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> int:
     """Serve one training; returns the exit code."""
-    for number in _IGNORED:
-        signal.signal(number, signal.SIG_IGN)
+    training = os.getppid()
+
+    def end_if_alone(number: int, _: object) -> None:
+        if os.getppid() != training:
+            os._exit(128 + number)
+
+    for number in _SIGNALS:  # while there is a training they are meant for it, and it says when to end
+        signal.signal(number, end_if_alone)
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as answers:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print goes to the log
 
