@@ -147,11 +147,26 @@ def igx_simulators() -> Iterator[SimulatorSpec]:
 
 @hookimpl
 def igx_trackers() -> Iterator[TrackerSpec]:
-    """Offer TensorBoard; every run writes metrics.jsonl besides."""
+    """Offer the usual ones; every run writes metrics.jsonl besides."""
     yield TrackerSpec(
         name="tensorboard",
         target="igx.rl.trackers:TensorBoardTracker",
         summary="Scalars for TensorBoard in the run's summaries/.",
+    )
+    yield TrackerSpec(
+        name="csv",
+        target="igx.rl.tracker_csv:CsvTracker",
+        summary="One line an epoch in the run's metrics.csv.",
+    )
+    yield TrackerSpec(
+        name="wandb",
+        target="igx.rl.tracker_process:WandbTracker",
+        summary="Weights & Biases, offline without an account.",
+    )
+    yield TrackerSpec(
+        name="mlflow",
+        target="igx.rl.tracker_process:MlflowTracker",
+        summary="MLflow, on a server or in mlflow/ beside the runs.",
     )
 
 

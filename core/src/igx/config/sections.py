@@ -22,6 +22,8 @@ from igx.errors import ConfigError
 if TYPE_CHECKING:
     from igx.config.run_config import RunConfig
 
+DEFAULT_TRACKERS = ("tensorboard",)
+
 BUILT_IN_NETWORK = "actor_critic"
 """rl_games' MLP, the one network that no plugin offers."""
 
@@ -262,8 +264,15 @@ class RunSettings(Config):
         default=None, description="How many of the periodic checkpoints to keep, newest first; null keeps all."
     )
     track: tuple[str, ...] = Field(
-        default=("tensorboard",), description="Trackers by name that are handed the metrics."
+        default=DEFAULT_TRACKERS, description="Trackers by name that are handed the metrics."
     )
+    project: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Project (W&B) or experiment (MLflow) of the run; null leaves it to their own variables, else igx.",
+    )
+    group: str | None = Field(default=None, min_length=1, description="Group of runs that trackers sort it into.")
+    tags: tuple[str, ...] = Field(default=(), description="Tags that trackers give the run.")
     torch_threads: PositiveInt | None = Field(
         default=None, description="CPU threads that torch uses; null takes up to four of the cores."
     )

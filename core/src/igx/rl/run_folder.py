@@ -38,6 +38,7 @@ class RunFolder:
         nn/epoch_N.pth     every `run.save_every` epochs
         summaries/         TensorBoard
         export/            what `igx export` wrote
+        metrics.csv, wandb/, mlflow/  what these trackers leave, if they are chosen
 
     Args:
         path: the folder itself.

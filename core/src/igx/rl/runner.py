@@ -198,6 +198,7 @@ def _tracker_class(name: str, plugins: Plugins) -> type[Tracker]:
     tracker: object = plugins.trackers.get(name).load()
     if not (isinstance(tracker, type) and issubclass(tracker, Tracker)):
         raise RunError(f"Tracker {name!r} leads to {tracker!r}, which is no subclass of igx.rl.trackers.Tracker.")
+    tracker.require()
     return tracker
 
 

@@ -85,8 +85,13 @@ class Supervisor(AlgoObserver):
         self._warned_overflows: set[str] = set()
 
     def begin(self, trackers: Iterable[type[Tracker]]) -> None:
-        """Open the trackers and tell the observers that the run starts; a tracker that fails later is left out."""
-        self._trackers += (tracker(self.run) for tracker in trackers)
+        """Open the trackers and tell the observers that the run starts; a tracker that fails is left out."""
+        for tracker in trackers:
+            opened = attempt(partial(tracker, self.run))
+            if isinstance(opened, Failure):
+                _report(tracker, opened)
+            else:
+                self._trackers.append(opened)
         self._plugins.notify("igx_run_started", run=self.run)
 
     def after_init(self, algo: Any) -> None:
@@ -217,12 +222,9 @@ class Supervisor(AlgoObserver):
 
     def _ask(self, tracker: Tracker, action: partial[None]) -> None:
         failure = attempt(action)
-        if not isinstance(failure, Failure):
-            return
-        if isinstance(failure.error, IgxError):
-            raise failure.error
-        self._trackers.remove(tracker)
-        logger.warning("%s failed (%s); it gets no more metrics", type(tracker).__name__, failure.reason)
+        if isinstance(failure, Failure):
+            _report(type(tracker), failure)
+            self._trackers.remove(tracker)
 
     def _warn(self, metrics: Metrics) -> None:
         unstable = metrics.get("unstable", 0.0)
@@ -240,3 +242,10 @@ class Supervisor(AlgoObserver):
         aim = self.settings.score_to_win
         if aim is not None and metrics.get("return", -math.inf) > aim:
             raise Stopped("score_to_win")
+
+
+def _report(tracker: type[Tracker], failure: Failure) -> None:
+    """Say that a tracker is left out; what igx raises on purpose ends the run."""
+    if isinstance(failure.error, IgxError):
+        raise failure.error
+    logger.warning("%s failed (%s); it gets no more metrics", tracker.__name__, failure.reason)
