@@ -161,6 +161,7 @@ def igx_commands() -> Iterator[CommandSpec]:
     summaries = {
         "train": "Train a policy for a task.",
         "play": "Run a trained policy and report its returns.",
+        "eval": "Measure trained policies over many episodes, and find the best one.",
         "list-tasks": "List the tasks of all installed plugins.",
         "show": "Show a task's terms, spaces and settings.",
         "bench": "Measure how fast a task runs and trains.",

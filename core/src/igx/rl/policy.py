@@ -31,6 +31,14 @@ class Policy:
         self._player, self._env = player, env
         self.restart()
 
+    def take(self, state: checkpoints.State, *, agent: Agent, path: Path) -> None:
+        """Act from now on by what a checkpoint of `agent` holds.
+
+        Raises:
+            CheckpointError: `state`, read from `path`, is of another network.
+        """
+        agent.take_policy(self._player, state, path=path)
+
     def restart(self) -> None:
         """Forget what was seen so far; call it after `env.reset()`."""
         self._player.reset()
@@ -62,9 +70,9 @@ def load_policy(
     plugins = plugins or load_plugins()
     state = checkpoints.load(checkpoint, device=env.device)
     agent = make_agent(config, plugins)
-    player = create_player(agent, config, env)
-    agent.take_policy(player, state, path=checkpoint)
-    return Policy(player, env, deterministic=deterministic)
+    policy = Policy(create_player(agent, config, env), env, deterministic=deterministic)
+    policy.take(state, agent=agent, path=checkpoint)
+    return policy
 
 
 def make_agent(config: RunConfig, plugins: Plugins) -> Agent:

@@ -1,6 +1,7 @@
 """Trains: from composed settings to a run folder with a policy in it."""
 
 import signal
+import time
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from igx.errors import IgxError, RunError, TaskError
 from igx.plugins import Plugins
 from igx.rl import checkpoints
 from igx.rl.compiling import with_compilation_decided
+from igx.rl.evaluator import Evaluator
 from igx.rl.policy import make_agent
 from igx.rl.rl_games import create_algo
 from igx.rl.run_folder import RunFolder
@@ -32,6 +34,7 @@ class TrainResult:
         signal: what interrupted it.
         epochs, frames, seconds: how much was trained.
         best_return: mean return of `nn/best.pth`; None if there is no such file.
+        is_best_evaluated: whether that is the return in evaluation, and not in training.
     """
 
     folder: RunFolder
@@ -41,6 +44,7 @@ class TrainResult:
     frames: int
     seconds: float
     best_return: float | None
+    is_best_evaluated: bool
 
 
 def train(composed: Composed, *, plugins: Plugins, display: Display, make_env: EnvMaker = make_env) -> TrainResult:
@@ -65,19 +69,24 @@ def train(composed: Composed, *, plugins: Plugins, display: Display, make_env: E
     run = Run(folder.path, config)
     with _shown(display, run):
         with _discarded_if_this_fails(folder):
+            began = time.perf_counter()
             env = make_env(config, plugins=plugins)
-        with closing(env), StopSignals() as signals:
+            made_in_s = time.perf_counter() - began
+        evaluator = Evaluator(config, agent=agent, plugins=plugins, make_env=make_env, made_in_s=made_in_s)
+        with closing(env), closing(evaluator), StopSignals() as signals:
             with _discarded_if_this_fails(folder):
                 _refuse_untrainable(config.run.task, env)
                 agent.require_memory(config, env)
-                supervisor = Supervisor(run, env=env, plugins=plugins, display=display, signals=signals)
+                supervisor = Supervisor(
+                    run, env=env, plugins=plugins, display=display, signals=signals, evaluator=evaluator
+                )
                 algo = create_algo(
                     agent, config, env, folder=folder.path, observer=supervisor, writer=supervisor.scalars
                 )
                 if start is not None and state is not None:
                     agent.start_from(algo, state, path=start)
             supervisor.begin(trackers)
-            return _run(supervisor, signals=signals)
+            return _run(supervisor, signals=signals, evaluator=evaluator)
 
 
 def _refuse_untrainable(task: str, env: VecEnv) -> None:
@@ -88,7 +97,7 @@ def _refuse_untrainable(task: str, env: VecEnv) -> None:
         raise TaskError(f"{task} has no rewards to train by; declare one, e.g. alive = reward(terms.alive).")
 
 
-def _run(supervisor: Supervisor, *, signals: StopSignals) -> TrainResult:
+def _run(supervisor: Supervisor, *, signals: StopSignals, evaluator: Evaluator) -> TrainResult:
     """Train, save, and say how it went."""
     outcome = "failed"
     try:
@@ -114,6 +123,7 @@ def _run(supervisor: Supervisor, *, signals: StopSignals) -> TrainResult:
         frames=supervisor.frames,
         seconds=supervisor.seconds,
         best_return=supervisor.best_return,
+        is_best_evaluated=evaluator.has_chosen,
     )
 
 
