@@ -69,6 +69,8 @@ def test_all_checkpoints_are_ranked(trained: Path, capsys: pytest.CaptureFixture
     assert {Path(path).name for path in returns} == {"epoch_000002.pth", "epoch_000004.pth", "last.pth"}
     assert list(returns.values()) == sorted(returns.values(), reverse=True)
     assert document["best"] == next(iter(returns))
+    behind = [c["less_than_best"]["mean"] for c in document["checkpoints"]]
+    assert behind == pytest.approx([max(returns.values()) - mean for mean in returns.values()])
 
     assert run(["eval", str(trained), *FEW, "--all-checkpoints", "--deterministic"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -76,6 +78,8 @@ def test_all_checkpoints_are_ranked(trained: Path, capsys: pytest.CaptureFixture
     assert lines[2].split("  ")[0] == "checkpoint"
     assert [line.split()[0] for line in lines[3:6]] == [Path(path).name for path in returns]
     assert lines[6].startswith(f"The best is {document['best']}")
+    same = {"epoch_000004.pth": "last.pth", "last.pth": "epoch_000004.pth"}.get(Path(document["best"]).name)
+    assert same is None or f", as {same}" in lines[6]
 
 
 def test_settings_can_be_changed(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:

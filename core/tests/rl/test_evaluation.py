@@ -12,6 +12,7 @@ from runs import run
 from igx.errors import CheckpointError
 from igx.plugins import load_plugins
 from igx.rl.evaluation import Evaluation, evaluate, ranked, summarise
+from igx.rl.playing import Episodes
 from igx.rl.run_folder import RunFolder
 
 SETTINGS: dict[str, Any] = {"ppo": {"lr": 3e-3, "horizon": 16, "mini_epochs": 4}, "network": {"units": [32]}}
@@ -71,6 +72,18 @@ def test_the_best_is_the_one_with_the_highest_mean_return(trained: RunFolder) ->
 def test_all_checkpoints_of_a_run_are_found(trained: RunFolder) -> None:
     names = ["best.pth", "epoch_000005.pth", "epoch_000010.pth", "epoch_000015.pth", "last.pth"]
     assert [path.name for path in trained.checkpoints()] == names
+
+
+def test_success_stands_apart_from_the_terms() -> None:
+    rows = np.array([[3.0, 2.0, 3.0, 1.0, 0.0], [5.0, 2.0, 5.0, 0.0, 1.0], [4.0, 2.0, 4.0, 0.0, 0.0]])
+    columns = ("return", "length", "reward/near", "metric/success", "unstable")
+    played = Episodes(columns=columns, values=rows, environments=np.arange(3))
+    evaluation = Evaluation(checkpoint=Path("best.pth"), epoch=1, deterministic=True, by_seed={1: played, 2: played})
+    assert evaluation.success is not None
+    assert evaluation.success.mean == pytest.approx(1 / 3)
+    assert set(evaluation.terms) == {"reward/near"}
+    assert evaluation.unstable == 2
+    assert (played.returns, played.lengths, played.unstable) == ((3.0, 5.0, 4.0), (2, 2, 2), 1)
 
 
 def test_a_policy_of_another_network_is_refused(trained: RunFolder) -> None:

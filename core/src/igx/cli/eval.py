@@ -19,7 +19,6 @@ if TYPE_CHECKING:  # it imports torch
 _MOST_ENVS = 1024
 _ACTING = {"deterministic": (True,), "stochastic": (False,), "both": (True, False)}
 _NAMES = {True: "deterministic", False: "stochastic"}
-_SUCCESS = "metric/success"
 
 
 class _Seeds(click.ParamType[tuple[int, ...]]):
@@ -139,26 +138,30 @@ def _print(evaluations: "Sequence[Evaluation]", asked: _Request) -> None:
 def _as_json(evaluations: "Sequence[Evaluation]") -> dict[str, Any]:
     from igx.rl.evaluation import ranked
 
-    documents: dict[Path, dict[str, Any]] = {}
-    order = ranked(_chosen_by(evaluations))
-    for evaluation in sorted(evaluations, key=lambda e: [o.checkpoint for o in order].index(e.checkpoint)):
-        document = documents.setdefault(
-            evaluation.checkpoint, {"checkpoint": str(evaluation.checkpoint), "epoch": evaluation.epoch}
-        )
-        document[_NAMES[evaluation.deterministic]] = _numbers(evaluation)
-    return {"best": str(order[0].checkpoint), "checkpoints": list(documents.values())}
+    order = ranked(_comparable(evaluations))
+    best = order[0]
+    documents: dict[Path, dict[str, Any]] = {
+        evaluation.checkpoint: {
+            "checkpoint": str(evaluation.checkpoint),
+            "epoch": evaluation.epoch,
+            "less_than_best": _interval(evaluation.behind(best)),
+        }
+        for evaluation in order
+    }
+    for evaluation in evaluations:
+        documents[evaluation.checkpoint][_NAMES[evaluation.deterministic]] = _numbers(evaluation)
+    return {"best": str(best.checkpoint), "checkpoints": list(documents.values())}
 
 
 def _numbers(evaluation: "Evaluation") -> dict[str, Any]:
-    estimates = {name: _interval(estimate) for name, estimate in evaluation.estimates.items()}
-    success = {"success": estimates[_SUCCESS]} if _SUCCESS in estimates else {}
+    estimates, success = evaluation.estimates, evaluation.success
     return {
         "episodes": len(evaluation.values),
-        "return": estimates.pop("return"),
-        "length": estimates.pop("length"),
-        **success,
-        "unstable": sum(played.unstable for played in evaluation.by_seed.values()),
-        "terms": {name: estimate for name, estimate in estimates.items() if name != "unstable"},
+        "return": _interval(estimates["return"]),
+        "length": _interval(estimates["length"]),
+        **({"success": _interval(success)} if success else {}),
+        "unstable": evaluation.unstable,
+        "terms": {name: _interval(estimate) for name, estimate in evaluation.terms.items()},
         "return_by_seed": {str(seed): float(played.of("return").mean()) for seed, played in evaluation.by_seed.items()},
     }
 
@@ -168,55 +171,57 @@ def _interval(estimate: "Estimate") -> dict[str, float | None]:
     return {name: number if math.isfinite(number) else None for name, number in numbers.items()}
 
 
-def _chosen_by(evaluations: "Sequence[Evaluation]") -> "list[Evaluation]":
+def _comparable(evaluations: "Sequence[Evaluation]") -> "list[Evaluation]":
     """Those that policies are compared by: acting deterministically, unless nothing did."""
     return [e for e in evaluations if e.deterministic] or list(evaluations)
 
 
 def _print_columns(evaluations: "Sequence[Evaluation]") -> None:
     """One policy: a line for each number, a column for each way to act."""
-    rows = [
-        [_label(name), *(_cell(e.estimates[name], is_rate=name == _SUCCESS) for e in evaluations)]
-        for name in _in_order(evaluations[0].columns)
-    ]
-    unstable = [sum(played.unstable for played in e.by_seed.values()) for e in evaluations]
-    if any(unstable):
-        rows.append(["unstable", *(f"{count:,} times" for count in unstable)])
-    render.table(["", *(_NAMES[e.deterministic] for e in evaluations)], rows)
+    shown = [_lines(evaluation) for evaluation in evaluations]
+    rows = [[name, *(lines[name] for lines in shown)] for name in shown[0]]
+    if any(evaluation.unstable for evaluation in evaluations):
+        rows.append(["unstable", *(f"{evaluation.unstable:,} times" for evaluation in evaluations)])
+    render.table(["", *(_NAMES[evaluation.deterministic] for evaluation in evaluations)], rows)
+
+
+def _lines(evaluation: "Evaluation") -> dict[str, str]:
+    """Return, length and success, then the terms."""
+    lines = {name: _cell(evaluation.estimates[name]) for name in ("return", "length")}
+    if evaluation.success:
+        lines["success"] = _cell(evaluation.success, is_rate=True)
+    return lines | {name.partition("/")[2]: _cell(estimate) for name, estimate in evaluation.terms.items()}
 
 
 def _print_ranking(evaluations: "Sequence[Evaluation]") -> None:
     """Several policies: a line for each, the best one first."""
     from igx.rl.evaluation import ranked
 
-    order = ranked(_chosen_by(evaluations))
+    order = ranked(_comparable(evaluations))
     best = order[0]
     others = {e.checkpoint: e for e in evaluations if e.deterministic != best.deterministic}
-    has_success = _SUCCESS in best.columns
     columns = ["checkpoint", "epoch", f"return, {_NAMES[best.deterministic]}", "less than the best"]
     columns += [f"return, {_NAMES[not best.deterministic]}"] if others else []
-    columns += ["success"] if has_success else []
+    columns += ["success"] if best.success else []
     rows: list[list[str]] = []
     for evaluation in order:
         behind = "" if evaluation is best else _cell(evaluation.behind(best))
         row = [evaluation.checkpoint.name, f"{evaluation.epoch:,}", _cell(evaluation.estimates["return"]), behind]
         row += [_cell(others[evaluation.checkpoint].estimates["return"])] if others else []
-        row += [_cell(evaluation.estimates[_SUCCESS], is_rate=True)] if has_success else []
+        row += [_cell(evaluation.success, is_rate=True)] if evaluation.success else []
         rows.append(row)
     render.table(columns, rows)
-    equals = [e.checkpoint.name for e in order[1:] if not e.behind(best).low > 0]
-    doubt = f"; so many episodes don't tell it from {', '.join(equals)}" if equals else ""
-    render.text(f"The best is {best.checkpoint}{doubt}.")
+    render.text(_verdict(best, order[1:]))
 
 
-def _in_order(columns: Sequence[str]) -> list[str]:
-    """Return, length and success, then the terms."""
-    first = [name for name in ("return", "length", _SUCCESS) if name in columns]
-    return [*first, *(name for name in columns if name not in (*first, "unstable"))]
-
-
-def _label(name: str) -> str:
-    return name.partition("/")[2] or name
+def _verdict(best: "Evaluation", others: "Sequence[Evaluation]") -> str:
+    """Which one is best, and which ones may be no worse."""
+    leads = {other.checkpoint.name: other.behind(best) for other in others}
+    same = [name for name, lead in leads.items() if lead.low == lead.high == 0.0]
+    close = [name for name, lead in leads.items() if name not in same and not lead.low > 0.0]
+    also = f", as {' and '.join(same)}" if same else ""
+    doubt = f"; so many episodes don't tell it from {', '.join(close)}" if close else ""
+    return f"The best is {best.checkpoint}{also}{doubt}."
 
 
 def _cell(estimate: "Estimate", *, is_rate: bool = False) -> str:

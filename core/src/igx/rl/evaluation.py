@@ -13,7 +13,7 @@ from igx.env import VecEnv, make_env
 from igx.plugins import Plugins
 from igx.rl import checkpoints
 from igx.rl.bootstrap import Indices, Numbers, interval_of_mean
-from igx.rl.playing import Episodes, play
+from igx.rl.playing import PER_EPISODE, Episodes, play
 from igx.rl.policy import Policy, make_agent
 from igx.rl.rl_games import create_player, seed_everything
 
@@ -70,8 +70,23 @@ class Evaluation:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What is known of each episode."""
+        """What is known of each episode; see `Episodes.columns`."""
         return next(iter(self.by_seed.values())).columns
+
+    @property
+    def success(self) -> Estimate | None:
+        """How many of the episodes went well, 0 ... 1; None if the task doesn't say what that is."""
+        return self.estimates.get(SUCCESS)
+
+    @property
+    def terms(self) -> dict[str, Estimate]:
+        """What reward terms and metrics contributed, but for success."""
+        return {n: e for n, e in self.estimates.items() if n.startswith(PER_EPISODE) and n != SUCCESS}
+
+    @property
+    def unstable(self) -> int:
+        """How many of the episodes ended because the simulation diverged."""
+        return sum(played.unstable for played in self.by_seed.values())
 
     @cached_property
     def values(self) -> Numbers:

@@ -15,9 +15,11 @@ from igx.rl.bootstrap import Indices, Numbers
 from igx.rl.policy import Policy
 from igx.rl.run_folder import RunFolder
 
+PER_EPISODE = ("reward/", "metric/")
+"""How the columns of reward terms and metrics begin."""
+
 _RUNS: Path = RunSettings.model_fields["runs_dir"].default
 _WORTH_SHARING = 256  # environments
-_PER_EPISODE = ("reward/", "metric/")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,7 +54,7 @@ class Episodes:
     @property
     def terms(self) -> dict[str, float]:
         """Means over them of what reward terms and metrics contributed."""
-        return {name: float(self.of(name).mean()) for name in self.columns if name.startswith(_PER_EPISODE)}
+        return {name: float(self.of(name).mean()) for name in self.columns if name.startswith(PER_EPISODE)}
 
     @property
     def unstable(self) -> int:
