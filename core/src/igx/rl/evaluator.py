@@ -14,7 +14,7 @@ import torch
 
 from igx.config.run_config import RunConfig
 from igx.env import VecEnv
-from igx.errors import SimulatorError
+from igx.errors import IgxError
 from igx.plugins import Plugins
 from igx.rl import resuming
 from igx.rl.agents import Agent
@@ -104,7 +104,7 @@ class Evaluator:
     def evaluate(self, state: State) -> Metrics:
         """How good the policy in a checkpoint's `state` is: `eval/return`, `eval/length` and so on.
 
-        Empty if memory does not suffice, which is told, and not tried again.
+        Empty if that cannot be had, for lack of memory for instance; this is told, and not tried again.
         """
         self.prepare()
         env, policy = self._env, self._policy
@@ -134,7 +134,7 @@ class Evaluator:
 
     @contextmanager
     def _apart(self) -> Generator[None]:
-        """Leave training's random numbers as they are, count the time, and give up for good if memory is short."""
+        """Leave training's random numbers as they are, count the time, and give up for good if it cannot be done."""
         device = torch.device(self._config.sim.device)
         if device.type == "cuda":
             torch.cuda.synchronize(device)  # what training still does there is not our time
@@ -142,7 +142,7 @@ class Evaluator:
         try:
             with _randomness_kept(device):
                 yield
-        except (SimulatorError, torch.OutOfMemoryError) as error:
+        except (IgxError, torch.OutOfMemoryError) as error:
             self._is_off = True
             logger.warning("no evaluation from here on, training's return chooses the best policy: %s", error)
         finally:
