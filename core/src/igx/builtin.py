@@ -177,6 +177,7 @@ def igx_commands() -> Iterator[CommandSpec]:
         "train": "Train a policy for a task.",
         "resume": "Go on with a run, or train it for longer.",
         "play": "Run a trained policy and report its returns.",
+        "eval": "Measure trained policies over many episodes, and find the best one.",
         "import-checkpoint": "Make a run of a checkpoint that rl_games wrote.",
         "export": "Write a trained policy as a file that runs without igx.",
         "sim2sim": "Play a trained policy on another simulator and report the gap.",

@@ -55,6 +55,15 @@ def test_a_single_epoch_is_no_epochs(capsys: pytest.CaptureFixture[str], tmp_pat
     assert "Finished after 1 epoch, 128 steps" in capsys.readouterr().out
 
 
+def test_evaluation_leaves_training_on_a_real_engine_as_it_is(tmp_path: Path) -> None:
+    assert train(tmp_path, "run.eval_every=1", "run.eval_envs=8", "task.episode_steps=20", name="with") == 0
+    assert train(tmp_path, "run.eval_envs=0", "task.episode_steps=20", name="without") == 0
+    evaluated = metrics(tmp_path / "with")
+    assert all(0.0 < epoch["eval/length"] <= 20.0 for epoch in evaluated)
+    trained = [{n: value for n, value in epoch.items() if not n.startswith("eval/")} for epoch in evaluated]
+    assert trained == metrics(tmp_path / "without")
+
+
 def test_the_config_of_a_run_repeats_it(tmp_path: Path) -> None:
     assert train(tmp_path, "--seed", "7", name="first", epochs=3) == 0
     again = ["train", "--config", str(tmp_path / "first" / "config.yaml"), "--name", "again"]

@@ -250,7 +250,7 @@ class RunSettings(Config):
     max_epochs: PositiveInt | None = Field(default=500, description="Epochs to train; null for no limit.")
     max_frames: PositiveInt | None = Field(default=None, description="Environment steps to train; null for no limit.")
     score_to_win: float | None = Field(
-        default=None, description="Stop once the mean return exceeds this; null for never."
+        default=None, description="Stop once training's mean return exceeds this; null for never."
     )
     games_to_track: int = Field(default=100, ge=1, description="Finished episodes that the mean return is taken over.")
     save_every: int = Field(
@@ -262,6 +262,16 @@ class RunSettings(Config):
     save_best_after: int = Field(default=100, ge=0, description="First epoch from which a new best policy is saved.")
     keep_checkpoints: PositiveInt | None = Field(
         default=None, description="How many of the periodic checkpoints to keep, newest first; null keeps all."
+    )
+    eval_envs: int = Field(
+        default=64,
+        ge=0,
+        description="Environments in which the policy is evaluated while it trains, an episode in each, to choose the "
+        "best; 0 chooses it by training's own return.",
+    )
+    eval_every: PositiveInt | None = Field(
+        default=None,
+        description="Epochs between two evaluations; null for as often as 3 % of the training time allows.",
     )
     track: tuple[str, ...] = Field(
         default=DEFAULT_TRACKERS, description="Trackers by name that are handed the metrics."
