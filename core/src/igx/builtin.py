@@ -149,11 +149,26 @@ def igx_simulators() -> Iterator[SimulatorSpec]:
 
 @hookimpl
 def igx_trackers() -> Iterator[TrackerSpec]:
-    """Offer TensorBoard; every run writes metrics.jsonl besides."""
+    """Offer the usual ones; every run writes metrics.jsonl besides."""
     yield TrackerSpec(
         name="tensorboard",
         target="igx.rl.trackers:TensorBoardTracker",
         summary="Scalars for TensorBoard in the run's summaries/.",
+    )
+    yield TrackerSpec(
+        name="csv",
+        target="igx.rl.tracker_csv:CsvTracker",
+        summary="One line an epoch in the run's metrics.csv.",
+    )
+    yield TrackerSpec(
+        name="wandb",
+        target="igx.rl.tracker_process:WandbTracker",
+        summary="Weights & Biases, offline without an account.",
+    )
+    yield TrackerSpec(
+        name="mlflow",
+        target="igx.rl.tracker_process:MlflowTracker",
+        summary="MLflow, on a server or in mlflow/ beside the runs.",
     )
 
 
@@ -164,6 +179,7 @@ def igx_commands() -> Iterator[CommandSpec]:
         "train": "Train a policy for a task.",
         "resume": "Go on with a run, or train it for longer.",
         "play": "Run a trained policy and report its returns.",
+        "eval": "Measure trained policies over many episodes, and find the best one.",
         "import-checkpoint": "Make a run of a checkpoint that rl_games wrote.",
         "export": "Write a trained policy as a file that runs without igx.",
         "sim2sim": "Play a trained policy on another simulator and report the gap.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from igx.cli import params, render
-from igx.cli.trained import config_of
+from igx.cli.trained import settings_of
 from igx.plugins import load_plugins
 
 if TYPE_CHECKING:  # it imports torch
@@ -54,7 +54,7 @@ def command(
 
     checkpoint, folder = find_checkpoint(run_or_checkpoint)
     changes = {"sim.num_envs": CHECKED_ENVS, "sim.device": "cpu", "sim.simulator": "auto", "sim.compile": False}
-    config = config_of(folder.config_file, command="igx export", changes=changes)
+    config = settings_of(folder.config_file, command="igx export", changed=changes)
     given = {"opset": opset, "tolerance": tolerance}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     exported = export(checkpoint, folder, config, formats=formats, to=output, plugins=load_plugins(), **chosen)

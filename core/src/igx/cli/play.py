@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from igx.cli import params, render
-from igx.cli.trained import config_of
+from igx.cli.trained import settings_of
 from igx.plugins import load_plugins
 from igx.sim.offscreen import choose_renderer
 
 if TYPE_CHECKING:  # it imports torch
+    from igx.env import VecEnv
     from igx.rl.playing import Episodes
+    from igx.rl.policy import Policy
 
 
 _MOST_ENVS = 1024
@@ -61,8 +63,8 @@ def command(
 
     checkpoint, folder = find_checkpoint(run_or_checkpoint)
     count = num_envs or min(episodes, _MOST_ENVS)
-    changes = {"sim.num_envs": count, "sim.device": device, "sim.simulator": "auto", "run.seed": seed}
-    config = config_of(folder.config_file, command="igx play", changes=changes)
+    changed = {"sim.num_envs": count, "sim.device": device, "sim.simulator": "auto", "run.seed": seed}
+    config = settings_of(folder.config_file, command="igx play", changed=changed)
     env = make_env(config, plugins=load_plugins())
     try:
         policy = load_policy(checkpoint, config, env, deterministic=not stochastic, plugins=load_plugins())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from igx.cli import params, render
-from igx.cli.trained import config_of
+from igx.cli.trained import settings_of
 from igx.errors import ConfigError, SimulatorError
 from igx.plugins import load_plugins
 
@@ -92,7 +92,7 @@ def _side(config_file: Path, simulator: str, device: str, episodes: int, seed: i
         "sim.compile": False,
         "run.seed": seed,
     }
-    return config_of(config_file, command="igx sim2sim", changes=changes)
+    return settings_of(config_file, command="igx sim2sim", changed=changes)
 
 
 def _require_two(sides: "Sequence[RunConfig]") -> None:

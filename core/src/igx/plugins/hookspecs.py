@@ -194,9 +194,9 @@ class IgxSpecs(Protocol):
             @hookimpl
             def igx_trackers():
                 yield TrackerSpec(
-                    name="csv",
-                    target="igx_acme.trackers:CsvTracker",
-                    summary="One line an epoch in metrics.csv.",
+                    name="parquet",
+                    target="igx_acme.trackers:ParquetTracker",
+                    summary="One row an epoch in metrics.parquet.",
                 )
         """
         ...

@@ -32,6 +32,14 @@ class Policy:
         self._player, self._env = player, env
         self.restart()
 
+    def take(self, state: checkpoints.State, *, agent: Agent, path: Path) -> None:
+        """Act from now on by what a checkpoint of `agent` holds.
+
+        Raises:
+            CheckpointError: `state`, read from `path`, is of another network.
+        """
+        agent.take_policy(self._player, state, path=path)
+
     def restart(self) -> None:
         """Forget what was seen so far; call it after `env.reset()`."""
         self._player.reset()

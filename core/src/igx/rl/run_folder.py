@@ -38,11 +38,12 @@ class RunFolder:
         environment.json   versions, hardware, git commit, command line
         status.json        whether it runs, or how it ended; see `igx.rl.run_status`
         metrics.jsonl      one JSON object an epoch
-        nn/best.pth        the policy with the best mean return
+        nn/best.pth        the policy with the best mean return when it was evaluated, or else while it trained
         nn/last.pth        the policy at the end
         nn/epoch_N.pth     every `run.save_every` epochs
         summaries/         TensorBoard
         export/            what `igx export` wrote
+        metrics.csv, wandb/, mlflow/  what these trackers leave, if they are chosen
 
     Args:
         path: the folder itself.
@@ -67,6 +68,10 @@ class RunFolder:
     def epochs(self) -> list[Path]:
         """The periodic checkpoints, oldest first."""
         return sorted(self.networks.glob("epoch_*.pth"))
+
+    def checkpoints(self) -> list[Path]:
+        """All checkpoints that are there: the best one, the periodic ones, the last one."""
+        return [path for path in (self.best, *self.epochs(), self.last) if path.is_file()]
 
     @classmethod
     def create(cls, config: "RunConfig") -> "RunFolder":
