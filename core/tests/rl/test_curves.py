@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from igx.rl.curves import TIMINGS, at_frames, best_return, compare, last_epoch, read_curve
+from igx.rl.curves import TIMINGS, Epoch, at_frames, best_return, compare, last_epoch, read_curve
 from igx.rl.metrics import NAMES
 
 
@@ -80,6 +80,14 @@ def test_a_number_that_only_one_has_is_a_difference() -> None:
     assert (found.parts_in, found.largest) == (1, {"kl": math.inf})
 
 
+def test_evaluations_are_compared_in_epochs_in_which_there_were_two() -> None:
+    one: list[Epoch] = [{"epoch": 1.0, "eval/return": 5.0}, {"epoch": 2.0, "eval/return": 6.0}, {"epoch": 3.0}]
+    same: list[Epoch] = [{"epoch": 1.0}, {"epoch": 2.0, "eval/return": 6.0}, {"epoch": 3.0, "eval/return": 7.0}]
+    other: list[Epoch] = [{"epoch": 1.0}, {"epoch": 2.0, "eval/return": 6.5}, {"epoch": 3.0}]
+    assert compare(one, same).is_identical
+    assert compare(one, other).differs_first == ("eval/return",)
+
+
 def test_only_epochs_that_both_have_are_compared() -> None:
     assert compare(curve(kl=[0.1, 0.2]), curve(kl=[0.1])).epochs == 1
 
@@ -93,4 +101,4 @@ def test_the_distance_is_that_of_returns_on_average_relative_to_the_largest_of_t
 
 def test_every_number_that_the_clock_decides_on_is_known_as_such() -> None:
     speeds = {name for tag, name in NAMES.items() if tag.startswith("performance/")}
-    assert speeds | {"time", "inference_s"} == TIMINGS
+    assert speeds | {"time", "inference_s", "eval/seconds"} == TIMINGS

@@ -12,10 +12,21 @@ Epoch = dict[str, float | None]
 """The numbers of one epoch by name; None where one was infinite or not a number."""
 
 TIMINGS = frozenset(
-    ("time", "steps_per_s", "rollout_steps_per_s", "env_steps_per_s", "env_s", "inference_s", "rollout_s", "update_s")
+    (
+        "time",
+        "eval/seconds",
+        "steps_per_s",
+        "rollout_steps_per_s",
+        "env_steps_per_s",
+        "env_s",
+        "inference_s",
+        "rollout_s",
+        "update_s",
+    )
 )
 """Names of numbers that the clock decides on; an algorithm's own begin with `performance/`."""
 
+_EVALUATED = "eval/"
 _TAIL = 65_536  # bytes in which the last epoch surely stands
 _EPOCH, _RETURN = (re.compile(rb'"%s": (-?[0-9][0-9.eE+-]*)' % name) for name in (b"epoch", b"return"))
 
@@ -136,8 +147,12 @@ def _untimed(epoch: Mapping[str, float | None]) -> Epoch:
 
 
 def _differing(a: Epoch, b: Epoch) -> list[str]:
-    """Names of numbers that are not the same, in the order of `a`; one that only one of them has is not the same."""
-    return [name for name in {**a, **b} if name not in a or name not in b or a[name] != b[name]]
+    """Names of numbers that are not the same, in the order of `a`; one that only one of them has is not the same.
+
+    Except an evaluation's: by default the clock decides in which epochs there is one, and it changes no training.
+    """
+    names = [name for name in {**a, **b} if (name in a and name in b) or not name.startswith(_EVALUATED)]
+    return [name for name in names if name not in a or name not in b or a[name] != b[name]]
 
 
 def _largest_difference(pairs: Sequence[tuple[Epoch, Epoch]], name: str) -> float:
