@@ -131,12 +131,14 @@ def igx_simulators() -> Iterator[SimulatorSpec]:
         target="igx.sim.mujoco_cpu:MujocoCpu",
         summary="MuJoCo's C engine on all cores.",
         devices=("cpu",),
+        repeats_within=0.0,
     )
     yield SimulatorSpec(
         name="mujoco-gpu",
         target="igx.sim.mujoco_gpu:MujocoGpu",
         summary="MuJoCo Warp, zero-copy, for CUDA.",
         devices=("cuda", "cpu"),
+        repeats_within=0.1,  # as far as rounding carries, twice: see docs/reproducibility.md
     )
     yield SimulatorSpec(
         name="static",
@@ -181,6 +183,8 @@ def igx_commands() -> Iterator[CommandSpec]:
         "import-checkpoint": "Make a run of a checkpoint that rl_games wrote.",
         "export": "Write a trained policy as a file that runs without igx.",
         "sim2sim": "Play a trained policy on another simulator and report the gap.",
+        "runs": "List runs with their results, or show what differs between two.",
+        "reproduce": "Train a run again from what it stored, and compare the curves.",
         "list-tasks": "List the tasks of all installed plugins.",
         "show": "Show a task's terms, spaces and settings.",
         "bench": "Measure how fast a task runs and trains.",

@@ -424,7 +424,8 @@ def test_a_second_ctrl_c_ends_a_run_at_once(start: Callable[[], "subprocess.Pope
         process.send_signal(signal.SIGINT)
         time.sleep(0.001)
     output, complaints = process.communicate(timeout=60)
-    assert "interrupted" in output or "KeyboardInterrupt" in complaints
+    was_killed = process.returncode == -signal.SIGINT  # by the third one, while it still wrote down how it ended
+    assert "interrupted" in output or "KeyboardInterrupt" in complaints or was_killed
     assert not list((tmp_path / "a" / "nn").glob("*.part"))
 
 

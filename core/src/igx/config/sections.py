@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from igx.config.base import Config
+from igx.config.places import RUNS_DIR
 from igx.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -244,7 +245,7 @@ class RunSettings(Config):
     name: Annotated[str, AfterValidator(_folder_name)] | None = Field(
         default=None, description="Folder of the run; null names it after task and time. Never read from a file."
     )
-    runs_dir: Path = Field(default=Path("runs"), description="Folder that holds the runs.")
+    runs_dir: Path = Field(default=RUNS_DIR, description="Folder that holds the runs.")
     seed: int = Field(default=42, ge=-1, le=2**31 - 1, description="Seed of every random number; -1 draws one.")
     checkpoint: Path | None = Field(default=None, description="Start from the weights in this file.")
     max_epochs: PositiveInt | None = Field(default=500, description="Epochs to train; null for no limit.")

@@ -142,7 +142,14 @@ class Supervisor(AlgoObserver):
         self._save(self.folder.last)
 
     def close(self, outcome: str) -> None:
-        """Tell everybody that the run has ended."""
+        """Write down how the run ended, and tell everybody."""
+        self.folder.conclude(
+            outcome,
+            epochs=self.epochs,
+            frames=self.frames,
+            seconds=self.seconds,
+            best_since=self.settings.save_best_after,
+        )
         for tracker in tuple(self._trackers):
             self._ask(tracker, partial(tracker.close, outcome))
         self._plugins.notify("igx_run_ended", run=self.run, outcome=outcome)
