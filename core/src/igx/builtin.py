@@ -161,6 +161,7 @@ def igx_commands() -> Iterator[CommandSpec]:
     summaries = {
         "train": "Train a policy for a task.",
         "play": "Run a trained policy and report its returns.",
+        "video": "Film a trained policy.",
         "list-tasks": "List the tasks of all installed plugins.",
         "show": "Show a task's terms, spaces and settings.",
         "bench": "Measure how fast a task runs and trains.",
@@ -184,7 +185,8 @@ def igx_checks() -> Iterator[CheckSpec]:
         "rl-games": "rl_games is there.",
         "plugins": "Every installed plugin loads.",
         "memory": "Enough memory is free.",
-        "rendering": "Frames can be rendered without a display.",
+        "rendering": "Pictures can be drawn without a display.",
+        "video": "Videos can be written.",
     }
     for name, summary in summaries.items():
         yield CheckSpec(name=name, target=f"igx.cli.checks:{name.replace('-', '_')}", summary=summary)

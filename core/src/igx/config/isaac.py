@@ -22,6 +22,9 @@ _SETTINGS = {
     "experiment": "run.name",
     "full_experiment_name": "run.name",
     "checkpoint": "run.checkpoint",
+    "capture_video": "run.capture_video",
+    "capture_video_freq": "run.video_every_steps",
+    "capture_video_len": "run.video_steps",
     "train.params.seed": "run.seed",
     f"{_CONFIG}name": "run.name",
     f"{_CONFIG}full_experiment_name": "run.name",
@@ -58,14 +61,12 @@ _TEXT = {"run.name", "run.checkpoint", "run.runs_dir"}
 _MAY_BE_UNLIMITED = {"run.max_epochs", "run.max_frames"}
 
 _NO_VIEWER = "there is no viewer yet, so it runs headless"
-_NO_VIDEO = "a run records no video yet; `igx play --frames DIR` writes frames"
 _NO_WANDB = "there is no Weights & Biases tracker yet; a run writes TensorBoard scalars and metrics.jsonl"
 _NOT_PHYSX = "the engine is MuJoCo, which has no such choice"
 
 _NO_EFFECT = {
     "headless=false": _NO_VIEWER,
     "force_render=true": _NO_VIEWER,
-    "capture_video=true": _NO_VIDEO,
     "wandb_activate=true": _NO_WANDB,
     "torch_deterministic=true": "deterministic kernels can't be asked for yet",
     "sigma": "the deviation in a checkpoint can't be replaced yet",
@@ -82,7 +83,7 @@ _REFUSED = {
 """The same where going on would do something else than what was asked for."""
 
 _NOTHING_ASKED = re.compile(
-    r"headless|force_render|capture_video(_freq|_len)?|wandb_\w+|torch_deterministic|physics_engine|pipeline"
+    r"headless|force_render|wandb_\w+|torch_deterministic|physics_engine|pipeline"
     r"|graphics_device_id|task_name|test|multi_gpu"
 )
 """Names that with any other value ask for nothing that igx lacks."""

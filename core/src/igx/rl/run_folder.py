@@ -33,6 +33,7 @@ class RunFolder:
         nn/last.pth        the policy at the end
         nn/epoch_N.pth     every `run.save_every` epochs
         summaries/         TensorBoard
+        videos/            of the policy while it trained (`run.capture_video`), and by `igx video`
 
     Args:
         path: the folder itself.
@@ -45,6 +46,7 @@ class RunFolder:
         self.metrics_file = path / "metrics.jsonl"
         self.networks = path / "nn"
         self.summaries = path / "summaries"
+        self.videos = path / "videos"
         self.best = self.networks / "best.pth"
         self.last = self.networks / "last.pth"
 
@@ -55,6 +57,10 @@ class RunFolder:
     def epochs(self) -> list[Path]:
         """The periodic checkpoints, oldest first."""
         return sorted(self.networks.glob("epoch_*.pth"))
+
+    def video(self, epoch: int) -> Path:
+        """The video of the policy after so many epochs."""
+        return self.videos / f"epoch_{epoch:06d}.mp4"
 
     @classmethod
     def create(cls, config: RunConfig) -> "RunFolder":

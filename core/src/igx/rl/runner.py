@@ -12,11 +12,14 @@ from igx.plugins import Plugins
 from igx.rl import checkpoints
 from igx.rl.compiling import with_compilation_decided
 from igx.rl.policy import make_agent
+from igx.rl.recorder import Recorder
 from igx.rl.rl_games import create_algo
 from igx.rl.run_folder import RunFolder
 from igx.rl.stopping import Stopped, StopSignals
 from igx.rl.supervisor import Display, Supervisor
 from igx.rl.trackers import JsonLines, Run, Tracker
+from igx.video.encode import require_encoder
+from igx.video.renderers import require_renderer
 
 EnvMaker = Callable[..., VecEnv]
 """Makes environments of `(config, plugins=...)`, as `igx.env.make_env` does."""
@@ -59,6 +62,7 @@ def train(composed: Composed, *, plugins: Plugins, display: Display, make_env: E
     config = with_compilation_decided(composed.config)
     agent = make_agent(config, plugins)
     trackers = [JsonLines, *(_tracker_class(name, plugins) for name in config.run.track)]
+    renderer = _require_video() if config.run.capture_video else None
     start = config.run.checkpoint
     state = checkpoints.load(start, device=config.sim.device) if start is not None else None
     folder = RunFolder.create(composed.config)
@@ -70,7 +74,10 @@ def train(composed: Composed, *, plugins: Plugins, display: Display, make_env: E
             with _discarded_if_this_fails(folder):
                 _refuse_untrainable(config.run.task, env)
                 agent.require_memory(config, env)
-                supervisor = Supervisor(run, env=env, plugins=plugins, display=display, signals=signals)
+                recorder = Recorder(config, env, folder, renderer=renderer) if renderer else None
+                supervisor = Supervisor(
+                    run, env=env, plugins=plugins, display=display, signals=signals, recorder=recorder
+                )
                 algo = create_algo(
                     agent, config, env, folder=folder.path, observer=supervisor, writer=supervisor.scalars
                 )
@@ -78,6 +85,16 @@ def train(composed: Composed, *, plugins: Plugins, display: Display, make_env: E
                     agent.start_from(algo, state, path=start)
             supervisor.begin(trackers)
             return _run(supervisor, signals=signals)
+
+
+def _require_video() -> str:
+    """What videos can be drawn with.
+
+    Raises:
+        IgxError: they can't be drawn, or not written.
+    """
+    require_encoder()
+    return require_renderer()
 
 
 def _refuse_untrainable(task: str, env: VecEnv) -> None:
@@ -95,6 +112,7 @@ def _run(supervisor: Supervisor, *, signals: StopSignals) -> TrainResult:
         with suppress(Stopped):
             supervisor.algo.train()
         supervisor.save()
+        supervisor.finish_videos()
         outcome = "finished" if signals.received is None else "interrupted"
     except KeyboardInterrupt:
         outcome = "interrupted"

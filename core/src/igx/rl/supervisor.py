@@ -16,6 +16,7 @@ from igx.rl import checkpoints
 from igx.rl.blame import broken_terms
 from igx.rl.checkpoints import State
 from igx.rl.metrics import EpisodeMeans, Metrics, Scalars, first_not_finite
+from igx.rl.recorder import Recorder, Video
 from igx.rl.rl_games import AlgoObserver
 from igx.rl.run_folder import RunFolder
 from igx.rl.stopping import Stopped, StopSignals
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 _OF_THE_MOMENT = {"env_state", "igx_rollout"}  # large, and worth nothing to who plays the policy
 _JUDGED = ("loss/", "kl", "return")  # what tells that a policy has diverged
 _BEST_EVERY_S = 5.0  # a policy that improves in every epoch is not written in every epoch
+_LONG_WAIT_S, _SHORT_WAIT_S = 120.0, 10.0  # for a video at the end of a run; the short one where somebody waits
 _LOUDER = 10  # times as many unstable environments as last warned of are worth another warning
 
 
@@ -54,6 +56,7 @@ class Supervisor(AlgoObserver):
         plugins: whose observers are told.
         display: who shows them.
         signals: who knows whether the run should end.
+        recorder: who records videos, if anybody does.
     """
 
     algo: Any  # rl_games' algorithms share no typed base
@@ -66,6 +69,7 @@ class Supervisor(AlgoObserver):
         plugins: Plugins,
         display: Display,
         signals: StopSignals,
+        recorder: Recorder | None = None,
     ) -> None:
         self.run, self.settings = run, run.config.run
         self.folder = RunFolder(run.folder)
@@ -74,7 +78,7 @@ class Supervisor(AlgoObserver):
         self.epochs, self.frames, self.seconds = 0, 0, 0.0
         self._env, self._plugins = env, plugins
         self._trackers: list[Tracker] = []
-        self._display, self._signals = display, signals
+        self._display, self._signals, self._recorder = display, signals, recorder
         self._best: State | None = None
         self._best_written_at = -math.inf
         self._of_epoch: Metrics = {}
@@ -103,6 +107,7 @@ class Supervisor(AlgoObserver):
         self._refuse_divergence(metrics)
         self._keep_checkpoints(metrics)
         self._publish(metrics)
+        self._film()
         self._warn(metrics)
         self._stop_if_due(metrics)
 
@@ -115,8 +120,21 @@ class Supervisor(AlgoObserver):
         self._write_best()
         self._save(self.folder.last)
 
+    def finish_videos(self) -> None:
+        """Wait for the video in work and, unless the run is to end at once, for one of the policy as it is now."""
+        if self._recorder is None:
+            return
+        if self._signals.received is not None:
+            self._add_videos(self._recorder.finish(limit_s=_SHORT_WAIT_S))
+        else:
+            self._add_videos(self._recorder.finish(limit_s=_LONG_WAIT_S))
+            self._recorder.record(self.epochs, frames=self.frames)
+            self._add_videos(self._recorder.finish(limit_s=_LONG_WAIT_S))
+
     def close(self, outcome: str) -> None:
         """Tell everybody that the run has ended."""
+        if self._recorder is not None:
+            self._recorder.close()
         for tracker in tuple(self._trackers):
             self._ask(tracker, partial(tracker.close, outcome))
         self._plugins.notify("igx_run_ended", run=self.run, outcome=outcome)
@@ -194,6 +212,15 @@ class Supervisor(AlgoObserver):
             self._ask(tracker, partial(tracker.log, metrics))
         self._plugins.notify("igx_epoch_ended", run=self.run, metrics=metrics)
         self._display.epoch(metrics)
+
+    def _film(self) -> None:
+        if self._recorder is not None:
+            self._add_videos(self._recorder.after_epoch(self.epochs, frames=self.frames))
+
+    def _add_videos(self, videos: Iterable[Video]) -> None:
+        for video in videos:
+            for tracker in tuple(self._trackers):
+                self._ask(tracker, partial(tracker.add_video, video.path, epoch=video.epoch, frames=video.frames))
 
     def _ask(self, tracker: Tracker, action: partial[None]) -> None:
         failure = attempt(action)

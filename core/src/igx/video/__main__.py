@@ -1,0 +1,28 @@
+"""`python -m igx.video FOLDER` draws the film in a folder that `igx.video.job` has made, and disturbs nobody."""
+
+import os
+import sys
+from pathlib import Path
+
+if hasattr(os, "SCHED_IDLE"):  # it takes what time others leave; first of all, since imports take time, too
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+else:
+    os.nice(19)
+
+from igx.errors import IgxError
+from igx.video.job import Job
+
+
+def main() -> int:
+    """Exit code, after one line on standard error if something went wrong."""
+    folder = Path(sys.argv[1])
+    try:
+        Job.load(folder).do(folder)
+    except IgxError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
