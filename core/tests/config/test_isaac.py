@@ -59,7 +59,12 @@ def notes(line: str) -> list[str]:
             {"network.units": [256, 128], "network.rnn.name": "gru", "network.separate": True},
         ),
         (f"{NETWORK}space.continuous.sigma_init.val=-1", {"network.log_std_init": -1}),
-        ("train=AntPPO pbt=no_pbt test=False multi_gpu=False wandb_activate=False capture_video=False", {}),
+        ("train=AntPPO pbt=no_pbt test=False multi_gpu=False wandb_activate=False", {}),
+        (
+            "capture_video=True capture_video_freq=1464 capture_video_len=100",
+            {"run.capture_video": True, "run.video_every_steps": 1464, "run.video_steps": 100},
+        ),
+        ("capture_video=False", {"run.capture_video": False}),
         ("task=BallBalance train=BallBalancePPO", {"run.task": "ball-balance"}),
         (
             f"task=AntSAC train=AntSAC {CONFIG}critic_tau=0.01 {CONFIG}reward_shaper.scale_value=0.1",
@@ -81,10 +86,6 @@ def test_a_mapping_for_task_is_igxs_own_section() -> None:
     ("line", "note"),
     [
         ("headless=False", "headless=False has no effect: there is no viewer yet, so it runs headless."),
-        (
-            "capture_video=True",
-            "capture_video=True has no effect: a run records no video yet; `igx play --frames DIR` writes frames.",
-        ),
         (
             "wandb_activate=True",
             (

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from igx.config.run_config import RunConfig
+from igx.config.sections import RunSettings
 from igx.env.filming import film_of
 from igx.env.vec_env import VecEnv
 from igx.rl.run_folder import RunFolder
@@ -47,14 +47,14 @@ class Recorder:
     time draws them with the time that others leave. If that fails, training is told once, and nothing more is recorded.
 
     Args:
-        config: says how often, how long and how large.
+        settings: say how often, how long and how large.
         env: the environments, with a trace of them.
         folder: of the run.
         renderer: what MuJoCo draws with; see `igx.video.renderers`.
     """
 
-    def __init__(self, config: RunConfig, env: VecEnv, folder: RunFolder, *, renderer: str) -> None:
-        self._settings, self._env, self._folder = config.run, env, folder
+    def __init__(self, settings: RunSettings, env: VecEnv, folder: RunFolder, *, renderer: str) -> None:
+        self._settings, self._env, self._folder = settings, env, folder
         self._environment = {**os.environ, "MUJOCO_GL": renderer, "OMP_NUM_THREADS": "1"}
         self._has_gpu = env.device.type == "cuda"
         self._work = folder.videos / ".drawing"

@@ -74,7 +74,7 @@ def train(composed: Composed, *, plugins: Plugins, display: Display, make_env: E
             with _discarded_if_this_fails(folder):
                 _refuse_untrainable(config.run.task, env)
                 agent.require_memory(config, env)
-                recorder = Recorder(config, env, folder, renderer=renderer) if renderer else None
+                recorder = Recorder(config.run, env, folder, renderer=renderer) if renderer else None
                 supervisor = Supervisor(
                     run, env=env, plugins=plugins, display=display, signals=signals, recorder=recorder
                 )

@@ -18,7 +18,7 @@ Point = NDArray[np.float64]
 
 AZIMUTH, ELEVATION = 130.0, -20.0
 
-_SHADOWS_REACH = 2.0  # times the camera's distance; the smaller, the sharper they are
+_SHADOWS_REACH = 3.0  # times the camera's distance; less is sharper, and shows the noise at their edges
 _SEEN, _UNSEEN = np.array([1, 1, 1, 1, 1, 0], np.uint8), 5  # groups of shapes
 
 

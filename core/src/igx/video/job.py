@@ -59,9 +59,8 @@ class Job:
         Raises:
             IgxError: it can't be drawn or written.
         """
-        video = folder / self.output.name
-        write(self._at_leisure(folder / HASTE), video, frame_rate=self.shot.frame_rate(self.film))
-        video.replace(self.output)
+        rate = self.shot.frame_rate(self.film)
+        write(self._at_leisure(folder / HASTE), self.output, frame_rate=rate, until_complete=folder)
 
     def _at_leisure(self, haste: Path) -> Iterator[Picture]:
         began = time.perf_counter()
