@@ -61,7 +61,7 @@ class Recorder:
         shutil.rmtree(self._work, ignore_errors=True)  # that of a run that was killed
         self._drawing: _Drawing | None = None
         self._periods, self._last_epoch = 0, 0
-        self._has_failed = self._has_skipped = False
+        self._is_over = self._has_failed = self._has_skipped = False
 
     def after_epoch(self, epoch: int, *, frames: int) -> list[Video]:
         """Begin a video if it is time for one; returns what has been completed meanwhile, at most one."""
@@ -87,7 +87,8 @@ class Recorder:
             self._say_failed(video, error.strerror or str(error))
 
     def finish(self, *, limit_s: float) -> list[Video]:
-        """Wait for the video in work, if there is one; after `limit_s` it is given up."""
+        """Wait for the video in work, if there is one; after `limit_s` it is given up. Training is over now."""
+        self._is_over = True
         drawing = self._drawing
         if drawing is None:
             return []
@@ -97,7 +98,7 @@ class Recorder:
             drawing.process.wait(limit_s)
         except subprocess.TimeoutExpired:
             self._kill(drawing)
-            self._say_failed(drawing.video, f"{limit_s:g} s after training it was not complete")
+            logger.warning("%s is given up: it was not complete after %g s more", drawing.video.path, limit_s)
         return self._completed()
 
     def close(self) -> None:
@@ -124,7 +125,7 @@ class Recorder:
         job.save(self._work)
         log = (self._work / "log").open("w+", encoding="utf-8", errors="replace")
         process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
-            [sys.executable, "-P", "-m", "igx.video", str(self._work)],
+            [sys.executable, "-P", "-m", "igx.video", str(self._work), *(() if self._is_over else ("--idle",))],
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=log,

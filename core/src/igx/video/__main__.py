@@ -1,13 +1,17 @@
-"""`python -m igx.video FOLDER` draws the film in a folder that `igx.video.job` has made, and disturbs nobody."""
+"""`python -m igx.video FOLDER` draws the film in a folder that `igx.video.job` has made.
+
+With ``--idle`` behind, it only takes the time that others leave.
+"""
 
 import os
 import sys
 from pathlib import Path
 
-if hasattr(os, "SCHED_IDLE"):  # it takes what time others leave; first of all, since imports take time, too
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-else:
-    os.nice(19)
+if sys.argv[2:] == ["--idle"]:  # first of all, since what is imported below takes time, too
+    if hasattr(os, "SCHED_IDLE"):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    else:
+        os.nice(19)
 
 from igx.errors import IgxError
 from igx.video.job import Job
