@@ -176,3 +176,10 @@ def test_what_does_not_go_together_is_refused(
 ) -> None:
     assert run(["video", str(trained), *options]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_the_flag_is_one_setting_among_others_and_the_last_one_wins(tmp_path: Path) -> None:
+    where = ("--runs-dir", str(tmp_path), "--name", "a", "--max-epochs", "1", "--device", "cpu")
+    assert run(["train", "cartpole", *SMALL, "--capture-video", "run.capture_video=false", *where]) == 0
+    assert "capture_video: true" not in (tmp_path / "a" / "config.yaml").read_text()
+    assert not (tmp_path / "a" / "videos").exists()

@@ -61,7 +61,7 @@ def document(value: Any) -> None:
 def message(level: str, value: str) -> None:
     """Print a message on standard error; `level` stands before it unless it is empty."""
     prefix = f"{_styled(level, sys.stderr, fg=_COLOURS.get(level))}: " if level else ""
-    click.echo(f"{prefix}{value}", err=True)
+    click.echo(f"{prefix}{value}", file=sys.stderr)  # where a panel is shown, click would write into it
 
 
 def progress(items: Iterator[T], *, label: str, length: int) -> Iterator[T]:
