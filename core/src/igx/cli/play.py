@@ -82,7 +82,8 @@ def command(
 
 def _write_frames(env: "VecEnv", policy: "Policy", folder: Path) -> list[Path]:
     """Write a picture of the first environment after each step of an episode, as long as one may be."""
-    from igx.env.frames import Camera, record, save_frames
+    from igx.env.frames import record, save_frames
+    from igx.video.camera import Camera
 
     width, height = _SIZE
     camera = Camera(env.simulator.model, width=width, height=height)
