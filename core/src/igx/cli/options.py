@@ -70,7 +70,7 @@ _NUMBER = params.Name("number", lambda _: ())
 _FOLDER, _FILE = click.Path(file_okay=False), click.Path()
 _FLAGS = (
     _Flag(option="--num-envs", path="sim.num_envs", type=_NUMBER, is_text=False),
-    _Flag(option="--device", path="sim.device", type=params.Name("device", lambda _: [("cpu", ""), ("cuda", "")])),
+    _Flag(option="--device", path="sim.device", type=params.DEVICE),
     _Flag(option="--simulator", path="sim.simulator", type=params.SIMULATOR),
     _Flag(option="--agent", path="run.agent", type=params.AGENT),
     _Flag(option="--max-epochs", path="run.max_epochs", type=_NUMBER, is_text=False),

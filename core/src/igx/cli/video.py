@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from igx.cli import params, render
-from igx.cli.trained import settings_of
+from igx.cli import render
+from igx.cli.trained import device_option, seed_option, settings_of, stochastic_option
 from igx.errors import ConfigError
 from igx.plugins import load_plugins
 
@@ -138,14 +138,9 @@ class _Pair(click.ParamType[tuple[int, int]]):
 @click.option("--distance", type=click.FloatRange(min=0, min_open=True), help="Of the camera [m]; suits the robot.")
 @click.option("--format", "file_format", type=click.Choice(["mp4", "gif"]), help="By default as -o ends, else mp4.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File; by default videos/play_NAME of the run.")
-@click.option(
-    "--device",
-    type=params.Name("device", lambda _: [("cpu", ""), ("cuda", "")]),
-    default="auto",
-    help="Where to simulate: auto, cpu, cuda or cuda:N.",
-)
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of every random number; by default the run's.")
-@click.option("--stochastic", is_flag=True, help="Act by samples instead of by the mean of the policy's distribution.")
+@device_option
+@seed_option
+@stochastic_option
 def command(*, run_or_checkpoint: Path, **options: Any) -> None:
     """Film a trained policy; of a run, the best one.
 
