@@ -12,7 +12,7 @@ from igx.cli import params, render
 from igx.config.compose import Composed, compose
 from igx.config.isaac import translate
 from igx.config.overrides import Assignment
-from igx.config.sections import RunSettings, SimConfig
+from igx.config.sections import DEFAULT_TRACKERS, RunSettings, SimConfig
 from igx.config.yaml_text import parse_value
 from igx.plugins import load_plugins
 
@@ -25,6 +25,7 @@ class _Flag:
     path: str
     type: "click.ParamType[Any]"
     is_text: bool = True
+    is_switch: bool = False
 
     @property
     def name(self) -> str:
@@ -34,17 +35,42 @@ class _Flag:
     def as_option(self) -> click.Option:
         section, _, field = self.path.partition(".")
         described = {"sim": SimConfig, "run": RunSettings}[section].model_fields[field].description
+        if self.is_switch:
+            return click.Option([self.option], count=True, help=described)
         return click.Option([self.option], type=self.type, multiple=True, help=described)
 
-    def assignment(self, text: str) -> Assignment:
-        return Assignment(self.path, text if self.is_text else parse_value(text), self.option)
+    def assignments(self, given: Sequence[str] | int) -> list[Assignment]:
+        """What each time that it stands there says, of what click hands over for all of them."""
+        texts = ["true"] * given if isinstance(given, int) else given
+        return [Assignment(self.path, text if self.is_text else parse_value(text), self.option) for text in texts]
 
+
+class _TrackFlag(_Flag):
+    """`--track`, which adds up: to what is tracked anyway, or to nothing from `none` on."""
+
+    def as_option(self) -> click.Option:
+        return click.Option([self.option], type=self.type, multiple=True, help=_TRACK_HELP)
+
+    def assignments(self, given: Sequence[str] | int) -> list[Assignment]:
+        texts = [] if isinstance(given, int) else given
+        chosen, results = list(DEFAULT_TRACKERS), list[Assignment]()
+        for text in texts:
+            chosen = [] if text == _NO_TRACKER else [*(name for name in chosen if name != text), text]
+            results.append(Assignment(self.path, chosen, self.option))
+        return results
+
+
+_NO_TRACKER = "none"
+_TRACK_HELP = (
+    f"Track the run with this besides {', '.join(DEFAULT_TRACKERS)}, e.g. wandb, mlflow or csv. Repeatable; "
+    f"'{_NO_TRACKER}' leaves out all that comes before it."
+)
 
 _NUMBER = params.Name("number", lambda _: ())
 _FOLDER, _FILE = click.Path(file_okay=False), click.Path()
 _FLAGS = (
     _Flag(option="--num-envs", path="sim.num_envs", type=_NUMBER, is_text=False),
-    _Flag(option="--device", path="sim.device", type=params.Name("device", lambda _: [("cpu", ""), ("cuda", "")])),
+    _Flag(option="--device", path="sim.device", type=params.DEVICE),
     _Flag(option="--simulator", path="sim.simulator", type=params.SIMULATOR),
     _Flag(option="--agent", path="run.agent", type=params.AGENT),
     _Flag(option="--max-epochs", path="run.max_epochs", type=_NUMBER, is_text=False),
@@ -52,6 +78,8 @@ _FLAGS = (
     _Flag(option="--name", path="run.name", type=click.STRING),
     _Flag(option="--runs-dir", path="run.runs_dir", type=_FOLDER),
     _Flag(option="--checkpoint", path="run.checkpoint", type=_FILE),
+    _TrackFlag(option="--track", path="run.track", type=params.TRACKER),
+    _Flag(option="--capture-video", path="run.capture_video", type=click.BOOL, is_text=False, is_switch=True),
 )
 
 
@@ -59,7 +87,9 @@ _ELSEWHERE = {
     "--task": "the task stands by itself, e.g. `igx train ant`",
     "--headless": "igx always runs so; leave it out",
     "--max_iterations": "say --max-epochs",
-    "--video": "`igx play RUN --frames DIR` writes pictures of a trained policy",
+    "--video": "--capture-video records while training, `igx video RUN` films a trained policy",
+    "--video_interval": "say run.video_every=EPOCHS or run.video_every_steps=STEPS",
+    "--video_length": "say run.video_steps=STEPS",
     "--resume": "say --checkpoint FILE, which starts a new run from the weights in a file",
     "--distributed": "igx trains on one GPU so far",
 }
@@ -141,7 +171,7 @@ class RunCommand(click.Command):
         return f"No such option {option!r}.{meant}"
 
     def _with_bare_settings_as_options(self, args: Iterable[str]) -> Iterator[str]:
-        options = [param for param in self.params if isinstance(param, click.Option) and not param.is_flag]
+        options = [param for param in self.params if _needs_value(param)]
         need_value = {spelling for option in options for spelling in option.opts}
         rest = iter(args)
         for arg in rest:
@@ -153,6 +183,10 @@ class RunCommand(click.Command):
                 yield from ("--override", arg)
             else:
                 yield arg
+
+
+def _needs_value(param: click.Parameter) -> bool:
+    return isinstance(param, click.Option) and not (param.is_flag or param.count)
 
 
 def _refuse_broken_settings(extra: Sequence[str], ctx: click.Context) -> None:
@@ -190,12 +224,12 @@ def _run_params() -> list[click.Parameter]:
 def _request(given: dict[str, Any], order: Iterable[str]) -> RunRequest:
     """Put what was given to the parameters of a run in the order in which the parameters stood."""
     flags = {flag.name: flag for flag in _FLAGS}
-    flag_values = {name: iter(given[name]) for name in flags}
+    said_by = {name: iter(flag.assignments(given[name])) for name, flag in flags.items()}
     translations = iter(translate(given["overrides"]))
     overrides: list[Assignment] = []
     for name in order:
         if name in flags:
-            overrides.append(flags[name].assignment(next(flag_values[name])))
+            overrides.append(next(said_by[name]))
         elif name == "overrides":
             translation = next(translations)
             if translation.note:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from igx.cli import params, render
+from igx.cli import render
+from igx.cli.trained import device_option, seed_option, settings_of, stochastic_option
 from igx.plugins import load_plugins
 from igx.sim.offscreen import choose_renderer
 
 if TYPE_CHECKING:  # it imports torch
-    from igx.config.run_config import RunConfig
     from igx.env import VecEnv
     from igx.rl.playing import Episodes
     from igx.rl.policy import Policy
@@ -30,14 +30,9 @@ _SIZE = (640, 480)
     type=click.IntRange(min=1),
     help=f"Environments to play them in; by default one for each, up to {_MOST_ENVS}.",
 )
-@click.option(
-    "--device",
-    type=params.Name("device", lambda _: [("cpu", ""), ("cuda", "")]),
-    default="auto",
-    help="Where to simulate: auto, cpu, cuda or cuda:N.",
-)
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of every random number; by default the run's.")
-@click.option("--stochastic", is_flag=True, help="Act by samples instead of by the mean of the policy's distribution.")
+@device_option
+@seed_option
+@stochastic_option
 @click.option("--frames", type=click.Path(path_type=Path), help="Also write a picture of every step of one episode.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
@@ -63,7 +58,8 @@ def command(
 
     checkpoint, folder = find_checkpoint(run_or_checkpoint)
     count = num_envs or min(episodes, _MOST_ENVS)
-    config = _config_of(folder.config_file, num_envs=count, device=device, seed=seed)
+    changed = {"sim.num_envs": count, "sim.device": device, "sim.simulator": "auto", "run.seed": seed}
+    config = settings_of(folder.config_file, command="igx play", changed=changed)
     env = make_env(config, plugins=load_plugins())
     try:
         policy = load_policy(checkpoint, config, env, deterministic=not stochastic, plugins=load_plugins())
@@ -79,24 +75,10 @@ def command(
         _print(played, frames=written)
 
 
-def _config_of(file: Path, *, num_envs: int, device: str, seed: int | None) -> "RunConfig":
-    """The run's own settings, with what playing does otherwise."""
-    import torch
-
-    from igx.config.compose import compose
-    from igx.config.overrides import Assignment
-
-    changed = {"sim.num_envs": num_envs, "sim.device": device, "sim.simulator": "auto", "run.seed": seed}
-    flags = [Assignment(path, value, "igx play") for path, value in changed.items() if value is not None]
-    plugins, has_gpu = load_plugins(), torch.cuda.is_available
-    return compose(
-        plugins=plugins, config_file=file, overrides=flags, cuda_available=has_gpu, for_training=False
-    ).config
-
-
 def _write_frames(env: "VecEnv", policy: "Policy", folder: Path) -> list[Path]:
     """Write a picture of the first environment after each step of an episode, as long as one may be."""
-    from igx.env.frames import Camera, record, save_frames
+    from igx.env.frames import record, save_frames
+    from igx.video.camera import Camera
 
     width, height = _SIZE
     camera = Camera(env.simulator.model, width=width, height=height)
