@@ -66,7 +66,7 @@ def config(runs_dir: Path = Path("runs"), task: type[Cartpole] = Swaying, **sett
             "replay_buffer_size": 1500,
         },
         "network": {"units": [32]},
-        "run": {"task": "swaying", "agent": "amp", "max_epochs": 4, "save_best_after": 0, "track": []},
+        "run": {"task": "swaying", "agent": "amp", "max_epochs": 4, "save_best_after": 0, "track": [], "eval_envs": 0},
     }
     sections["run"] |= {"runs_dir": str(runs_dir), "torch_threads": 1}
     for name, values in settings.items():
