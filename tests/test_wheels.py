@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FOLDERS = {
     "igx": ROOT / "core",
+    "igx_algo_amp": ROOT / "plugins" / "algo_amp",
     "igx_assets": ROOT / "assets",
     "igx_tasks_locomotion": ROOT / "plugins" / "tasks_locomotion",
 }
