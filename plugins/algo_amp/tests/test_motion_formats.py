@@ -166,10 +166,22 @@ def test_a_deepmimic_row_of_the_wrong_width_is_refused_by_its_number(tmp_path: P
         read_deepmimic(deepmimic_file(tmp_path / "clip.txt", *rows))
 
 
-def test_deepmimic_frames_of_unequal_duration_are_refused(tmp_path: Path) -> None:
+def test_deepmimic_frames_of_unequal_duration_are_made_even(tmp_path: Path) -> None:
+    rows = [deepmimic_row(pos=(x, 0.9, 0.0), root=("y", x)) for x in (0.0, 0.1, 0.2, 0.4, 0.5)]
+    rows[2][0] *= 2
+    motion = read_deepmimic(deepmimic_file(tmp_path / "clip.txt", *rows))
+    assert motion.fps == pytest.approx(30.0)
+    assert motion.root_pos[:, 0].tolist() == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4, 0.5])
+    assert [turn[2] for turn in turned(motion.rotations[:, 0])] == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4, 0.5])
+
+
+def test_a_deepmimic_frame_without_a_duration_or_a_rotation_is_refused_by_its_number(tmp_path: Path) -> None:
     rows = [deepmimic_row() for _ in range(3)]
-    rows[1][0] = 0.1
-    with pytest.raises(MotionError, match="the first number of all frames must be the same duration"):
+    rows[1][0] = 0.0
+    with pytest.raises(MotionError, match="frame 1 lasts 0 s; its first number must be positive"):
+        read_deepmimic(deepmimic_file(tmp_path / "clip.txt", *rows))
+    rows[1][0], rows[2][8:12] = 1 / 30, [0.0] * 4
+    with pytest.raises(MotionError, match="frame 2 has no quaternion for 'torso'"):
         read_deepmimic(deepmimic_file(tmp_path / "clip.txt", *rows))
 
 

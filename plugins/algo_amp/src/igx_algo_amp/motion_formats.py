@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from igx.errors import suggest
 from igx_algo_amp import quaternions
 from igx_algo_amp.humanoid import BODY_NAMES, OFFSETS, PARENTS
+from igx_algo_amp.motion_library import slerp
 from igx_algo_amp.motions import Floats, Motion, MotionError, load_motion
 
 CLIPS = Path(__file__).with_name("clips")
@@ -147,8 +149,8 @@ _ROW = 8 + sum(width for _, width in _DEEPMIMIC)
 def read_deepmimic(file: Path) -> Motion:
     """A clip of DeepMimic's humanoid: JSON, its y axis up; knees and elbows turn about z.
 
-    Frames that last unequally long are read as if all lasted as long as the first one if they differ by less than 1 %,
-    and refused otherwise.
+    Frames that last unequally long are made even, of their median duration. A clip that says it wraps is read as one
+    that does not loop: the ends of DeepMimic's are too far apart, and it leaps from one to the other.
 
     Raises:
         MotionError: the file is malformed; the message says in which line or frame.
@@ -163,26 +165,28 @@ def read_deepmimic(file: Path) -> Motion:
     if not isinstance(clip, dict) or not isinstance(clip.get("Frames"), list):
         raise MotionError(f"{file} lacks the key 'Frames', a list of rows.")
     frames = _rows(clip["Frames"], file)
-    durations = frames[:-1, 0]
-    if len(frames) < 2 or not durations[0] > 0 or np.abs(durations / durations[0] - 1.0).max() > 0.01:
-        raise MotionError(f"{file}: the first number of all frames must be the same duration, longer than 0.")
+    durations = frames[:-1, 0]  # the last frame's leads nowhere
+    for number in np.flatnonzero(durations <= 0.0)[:1]:
+        raise MotionError(f"{file}: frame {number} lasts {durations[number]:g} s; its first number must be positive.")
     rotations = np.zeros((len(frames), len(BODY_NAMES), 4))
     rotations[..., 0] = 1.0
-    rotations[:, 0] = _z_up(frames[:, 4:8])
+    rotations[:, 0] = _z_up(_units(frames[:, 4:8], "pelvis", file))
     column = 8
     for body, width in _DEEPMIMIC:
         values = frames[:, column : column + width]
         about_y = quaternions.about("y", -values[:, 0])  # of DeepMimic's z axis, which points to the right
-        rotations[:, BODY_NAMES.index(body)] = about_y if width == 1 else _z_up(values)
+        rotations[:, BODY_NAMES.index(body)] = about_y if width == 1 else _z_up(_units(values, body, file))
         column += width
     x, y, z = frames[:, 1:4].T
+    step = float(np.median(durations)) if len(durations) else 1.0
+    root_pos, rotations = _evenly(np.stack([x, -z, y], axis=-1), rotations, durations, step=step)
     return Motion(
         name=file.stem,
-        fps=1.0 / float(durations[0]),
+        fps=1.0 / step,
         body_names=BODY_NAMES,
         parents=PARENTS,
         offsets=OFFSETS,
-        root_pos=np.stack([x, -z, y], axis=-1),
+        root_pos=root_pos,
         rotations=rotations,
         source=f"DeepMimic clip {file.name}",
     )
@@ -194,6 +198,27 @@ def _rows(rows: Sequence[Any], file: Path) -> Floats:
         if not is_row or not all(isinstance(x, (int, float)) and math.isfinite(x) for x in row):
             raise MotionError(f"{file}: frame {number} must have {_ROW} numbers.")
     return np.array(rows, dtype=np.float64)
+
+
+def _units(quats: Floats, body: str, file: Path) -> Floats:
+    """Unit quaternions; DeepMimic's files have such that are off by some per cent, which it takes as what they mean."""
+    lengths = np.linalg.norm(quats, axis=-1, keepdims=True)
+    for frame in np.flatnonzero(lengths < 0.5)[:1]:
+        raise MotionError(f"{file}: frame {frame} has no quaternion for {body!r}.")
+    return quats / lengths
+
+
+def _evenly(root_pos: Floats, rotations: Floats, durations: Floats, *, step: float) -> tuple[Floats, Floats]:
+    """Frames a `step` apart [s], from such that last for `durations`."""
+    if not len(durations) or np.abs(durations - step).max() < 0.01 * step:
+        return root_pos, rotations
+    times = np.concatenate([[0.0], np.cumsum(durations)])
+    places = np.interp(np.arange(0.0, times[-1] + 0.5 * step, step), times, np.arange(len(times)))
+    before = np.minimum(places.astype(int), len(times) - 2)
+    share = torch.from_numpy(places - before)
+    first, second = (torch.from_numpy(rotations[frame]) for frame in (before, before + 1))
+    moved = root_pos[before] + share[:, None].numpy() * (root_pos[before + 1] - root_pos[before])
+    return moved, slerp(first, second, share[:, None, None]).numpy()
 
 
 def _z_up(quat: NDArray[np.float64]) -> Floats:
