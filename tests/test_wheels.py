@@ -119,6 +119,14 @@ def test_core_alone_lists_its_own_tasks_and_a_plugin_adds_to_them(place: Place, 
     assert {"ant", "cartpole"} <= set(place.igx("list-tasks").split())
 
 
+def test_motions_come_with_their_wheel_and_need_no_other_plugin(place: Place, wheels: dict[str, Path]) -> None:
+    for package in ("igx_assets", "igx", "igx_algo_amp"):
+        place.install(wheels[package])
+    assert {"walk", "run"} <= set(place.igx("motions", "list").split())
+    code = "import igx; env = igx.make('humanoid-amp', num_envs=2, device='cpu'); print(env.task.demonstrate(3).shape)"
+    assert "[3, 210]" in run(place.python, "-c", code, cwd=place.folder)
+
+
 def test_core_alone_trains(place: Place, wheels: dict[str, Path]) -> None:
     place.install(wheels["igx_assets"])
     place.install(wheels["igx"])

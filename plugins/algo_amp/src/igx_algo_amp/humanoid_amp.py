@@ -194,7 +194,7 @@ class HumanoidAmp(Task):
 
     @on_reset
     def begin(self) -> None:
-        """Start where `state_init` says."""
+        """Start standing, or in a motion: where `state_init` says."""
         draw = self.uniform(0.0, 1.0, 3)
         index, time = self.library.pick(draw[:, :2])
         recorded, standing = self.library.state(index, self._time_share * time), self._standing
