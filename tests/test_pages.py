@@ -50,11 +50,11 @@ def test_its_ant_is_the_ant() -> None:
 
 
 def test_its_commands_are_those_of_igx() -> None:
-    described = set(re.findall(r"^\| `igx ([a-z-]+)", README, flags=re.MULTILINE))
+    described = set(re.findall(r"^\| `igx ([a-z0-9-]+)", README, flags=re.MULTILINE))
     printed = subprocess.run(
         [Path(sys.executable).with_name("igx"), "--help"], capture_output=True, text=True, check=True
     ).stdout
-    assert described == set(re.findall(r"^  ([a-z][a-z-]*)  ", printed, flags=re.MULTILINE))
+    assert described == set(re.findall(r"^  ([a-z][a-z0-9-]*)  ", printed, flags=re.MULTILINE))
 
 
 def test_its_links_lead_somewhere() -> None:

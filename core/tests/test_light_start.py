@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -26,9 +27,19 @@ def heavy_after(code: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["list-tasks"], ["list-tasks", "--json"], ["plugins"], ["plugins", "igx"]]
+    "arguments",
+    [["--help"], ["--version"], ["list-tasks"], ["list-tasks", "--json"], ["plugins"], ["plugins", "igx"]],
 )
 def test_a_command_that_only_lists_imports_nothing_heavy(arguments: list[str]) -> None:
+    assert heavy_after(REPORT.format(arguments=arguments, heavy=HEAVY)) == []
+
+
+def test_listing_runs_imports_nothing_heavy(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "config.yaml").write_text("sim:\n  device: cpu\nrun:\n  task: ant\n  agent: ppo\n")
+    arguments = ["runs", "--runs-dir", str(tmp_path)]
+    assert heavy_after(REPORT.format(arguments=arguments, heavy=HEAVY)) == []
+    arguments = ["runs", "diff", "a", "a", "--runs-dir", str(tmp_path)]
     assert heavy_after(REPORT.format(arguments=arguments, heavy=HEAVY)) == []
 
 

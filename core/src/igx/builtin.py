@@ -131,12 +131,14 @@ def igx_simulators() -> Iterator[SimulatorSpec]:
         target="igx.sim.mujoco_cpu:MujocoCpu",
         summary="MuJoCo's C engine on all cores.",
         devices=("cpu",),
+        repeats_within=0.0,
     )
     yield SimulatorSpec(
         name="mujoco-gpu",
         target="igx.sim.mujoco_gpu:MujocoGpu",
         summary="MuJoCo Warp, zero-copy, for CUDA.",
         devices=("cuda", "cpu"),
+        repeats_within=0.1,  # as far as rounding carries, twice: see docs/reproducibility.md
     )
     yield SimulatorSpec(
         name="static",
@@ -147,11 +149,26 @@ def igx_simulators() -> Iterator[SimulatorSpec]:
 
 @hookimpl
 def igx_trackers() -> Iterator[TrackerSpec]:
-    """Offer TensorBoard; every run writes metrics.jsonl besides."""
+    """Offer the usual ones; every run writes metrics.jsonl besides."""
     yield TrackerSpec(
         name="tensorboard",
         target="igx.rl.trackers:TensorBoardTracker",
         summary="Scalars for TensorBoard in the run's summaries/.",
+    )
+    yield TrackerSpec(
+        name="csv",
+        target="igx.rl.tracker_csv:CsvTracker",
+        summary="One line an epoch in the run's metrics.csv.",
+    )
+    yield TrackerSpec(
+        name="wandb",
+        target="igx.rl.tracker_process:WandbTracker",
+        summary="Weights & Biases, offline without an account.",
+    )
+    yield TrackerSpec(
+        name="mlflow",
+        target="igx.rl.tracker_process:MlflowTracker",
+        summary="MLflow, on a server or in mlflow/ beside the runs.",
     )
 
 
@@ -162,7 +179,12 @@ def igx_commands() -> Iterator[CommandSpec]:
         "train": "Train a policy for a task.",
         "resume": "Go on with a run, or train it for longer.",
         "play": "Run a trained policy and report its returns.",
+        "eval": "Measure trained policies over many episodes, and find the best one.",
         "import-checkpoint": "Make a run of a checkpoint that rl_games wrote.",
+        "export": "Write a trained policy as a file that runs without igx.",
+        "sim2sim": "Play a trained policy on another simulator and report the gap.",
+        "runs": "List runs with their results, or show what differs between two.",
+        "reproduce": "Train a run again from what it stored, and compare the curves.",
         "list-tasks": "List the tasks of all installed plugins.",
         "show": "Show a task's terms, spaces and settings.",
         "bench": "Measure how fast a task runs and trains.",

@@ -65,6 +65,21 @@ def test_options_for_text_take_it_as_it_stands() -> None:
     assert asked("--max-epochs", "null").overrides == (Assignment("run.max_epochs", None, "--max-epochs"),)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "tracked"),
+    [
+        (("--track", "wandb"), ["tensorboard", "wandb"]),
+        (("--track", "wandb", "--track", "csv", "--track", "wandb"), ["tensorboard", "csv", "wandb"]),
+        (("--track", "none"), []),
+        (("--track", "none", "--track", "csv"), ["csv"]),
+        (("--track", "csv", "run.track=[mlflow]"), ["mlflow"]),
+        (("run.track=[mlflow]", "--track", "csv"), ["tensorboard", "csv"]),
+    ],
+)
+def test_track_adds_to_what_is_tracked_anyway(arguments: tuple[str, ...], tracked: list[str]) -> None:
+    assert asked(*arguments).overrides[-1].value == tracked
+
+
 def test_task_and_settings_of_isaac_gym_envs() -> None:
     request = asked("task=Ant", "headless=False", "max_iterations=3")
     assert [(a.path, a.value) for a in request.overrides] == [("run.task", "ant"), ("run.max_epochs", 3)]

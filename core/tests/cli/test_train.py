@@ -1,9 +1,11 @@
 """`igx train`, as people use it, on the cartpole."""
 
+import io
 import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,10 @@ from typing import Any
 import pytest
 import torch
 from installed import Program
+from rich.console import Console
+from rich.file_proxy import FileProxy
 
+from igx.cli import render
 from igx.cli.app import run
 from igx.rl import checkpoints
 
@@ -50,6 +55,15 @@ def test_a_single_epoch_is_no_epochs(capsys: pytest.CaptureFixture[str], tmp_pat
     assert "Finished after 1 epoch, 128 steps" in capsys.readouterr().out
 
 
+def test_evaluation_leaves_training_on_a_real_engine_as_it_is(tmp_path: Path) -> None:
+    assert train(tmp_path, "run.eval_every=1", "run.eval_envs=8", "task.episode_steps=20", name="with") == 0
+    assert train(tmp_path, "run.eval_envs=0", "task.episode_steps=20", name="without") == 0
+    evaluated = metrics(tmp_path / "with")
+    assert all(0.0 < epoch["eval/length"] <= 20.0 for epoch in evaluated)
+    trained = [{n: value for n, value in epoch.items() if not n.startswith("eval/")} for epoch in evaluated]
+    assert trained == metrics(tmp_path / "without")
+
+
 def test_the_config_of_a_run_repeats_it(tmp_path: Path) -> None:
     assert train(tmp_path, "--seed", "7", name="first", epochs=3) == 0
     again = ["train", "--config", str(tmp_path / "first" / "config.yaml"), "--name", "again"]
@@ -61,6 +75,19 @@ def test_the_config_of_a_run_repeats_it(tmp_path: Path) -> None:
 def test_rl_games_own_ppo_trains_too(tmp_path: Path) -> None:
     assert train(tmp_path, "--agent", "rl-games-ppo") == 0
     assert (tmp_path / "a" / "nn" / "last.pth").exists()
+
+
+def test_a_run_may_be_tracked_by_what_is_named_and_nothing_else(tmp_path: Path) -> None:
+    assert train(tmp_path, "--track", "none", "--track", "csv") == 0
+    lines = (tmp_path / "a" / "metrics.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["epoch", "1", "2"]
+    assert list((tmp_path / "a" / "summaries").iterdir()) == []
+
+
+def test_a_misspelt_tracker_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(tmp_path, "--track", "wandbb") == 2
+    assert capsys.readouterr().err == "error: No tracker is called 'wandbb'. Did you mean 'wandb'?\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 SAC = ("--agent", "sac", "--num-envs", "16", "--device", "cpu", "run.torch_threads=1", "sim.threads=1")
@@ -150,6 +177,13 @@ def test_a_signal_saves_and_ends_with_its_code(number: signal.Signals, code: int
     assert process.returncode == code
     assert "Interrupted after" in output
     assert checkpoints.load(tmp_path / "a" / "nn" / "last.pth")["epoch"] == metrics(tmp_path / "a")[-1]["epoch"]
+
+
+def test_a_message_stands_above_an_open_panel(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Console(file=io.StringIO())
+    monkeypatch.setattr(sys, "stderr", FileProxy(shown, sys.stderr))  # as an open panel does
+    render.message("warning", "something is odd")
+    assert shown.file.getvalue() == "warning: something is odd\n"  # type: ignore[attr-defined]
 
 
 def test_a_terminal_shows_a_panel_with_every_reward_term(igx: Program, tmp_path: Path) -> None:

@@ -60,6 +60,11 @@ def notes(line: str) -> list[str]:
         ),
         (f"{NETWORK}space.continuous.sigma_init.val=-1", {"network.log_std_init": -1}),
         ("train=AntPPO pbt=no_pbt test=False multi_gpu=False wandb_activate=False capture_video=False", {}),
+        (
+            "wandb_activate=True wandb_project=007 wandb_group=g wandb_tags=[a,b]",
+            {"run.track": ["tensorboard", "wandb"], "run.project": "007", "run.group": "g", "run.tags": ["a", "b"]},
+        ),
+        ("wandb_activate=False wandb_project= wandb_entity=", {}),
         ("task=BallBalance train=BallBalancePPO", {"run.task": "ball-balance"}),
         (
             f"task=AntSAC train=AntSAC {CONFIG}critic_tau=0.01 {CONFIG}reward_shaper.scale_value=0.1",
@@ -86,11 +91,13 @@ def test_a_mapping_for_task_is_igxs_own_section() -> None:
             "capture_video=True has no effect: a run records no video yet; `igx play --frames DIR` writes frames.",
         ),
         (
-            "wandb_activate=True",
-            (
-                "wandb_activate=True has no effect: there is no Weights & Biases tracker yet; "
-                "a run writes TensorBoard scalars and metrics.jsonl."
-            ),
+            "wandb_name=mine",
+            ("wandb_name=mine has no effect: W&B calls a run as its folder is called, which experiment=NAME chooses."),
+        ),
+        ("wandb_entity=us", "wandb_entity=us has no effect: set WANDB_ENTITY."),
+        (
+            "wandb_logcode_dir=.",
+            "wandb_logcode_dir=. has no effect: no code is uploaded; W&B is told the git commit.",
         ),
         ("solver_type=1", "solver_type=1 has no effect: the engine is MuJoCo, which has no such choice."),
         (

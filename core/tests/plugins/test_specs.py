@@ -56,6 +56,12 @@ def test_unknown_devices_of_a_simulator_are_refused(devices: tuple[str, ...]) ->
         SimulatorSpec(name="newton", target="acme:Newton", summary="s", devices=devices)
 
 
+@pytest.mark.parametrize("promise", [-0.1, 1.0])
+def test_a_promise_that_nothing_could_break_or_keep_is_refused(promise: float) -> None:
+    with pytest.raises(InvalidSpecError, match=r"repeats_within must be from 0 to below 1, or None, not"):
+        SimulatorSpec(name="newton", target="acme:Newton", summary="s", repeats_within=promise)
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [

@@ -35,6 +35,7 @@ class PointMass:
     """`num_envs` points with a velocity, pushed by an acceleration in [-1, 1]; reward terms `near` and `effort`."""
 
     num_actions = 2
+    episode_columns = ("return", "length", "reward/near", "reward/effort", "unstable")
     is_rewarded = True
     step_dt = STEP_DT
 
@@ -59,7 +60,7 @@ class PointMass:
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)
         self.is_closed = False
         self._steps = 0
-        self._running, self._finished = self._zeros(4), torch.zeros(5, device=self.device)
+        self._running, self._finished = self._zeros(4), self._zeros(5)
 
     @property
     def observation_layout(self) -> dict[str, dict[str, int]]:
@@ -95,7 +96,7 @@ class PointMass:
         self.truncated.copy_((self.episode_step >= self.settings.episode_steps) & ~self.terminated)
         done = (self.terminated | self.truncated)[:, None]
         self._running += torch.stack([self.reward, torch.ones_like(near), near, effort], dim=-1)
-        self._finished += torch.cat([torch.where(done, self._running, 0.0), done.float()], dim=-1).sum(0)
+        self._finished += torch.cat([torch.where(done, self._running, 0.0), done.float()], dim=-1)
         self._running.masked_fill_(done, 0.0)
 
     def _restart(self, mask: Tensor) -> None:
@@ -114,13 +115,18 @@ class PointMass:
         return torch.cat([self.pos, self.vel, left], dim=-1)[:, :width]
 
     def episode_metrics(self) -> dict[str, float]:
-        returned, length, near, effort, count = self._finished.tolist()
+        returned, length, near, effort, count = self._finished.sum(0).tolist()
         self._finished.zero_()
         metrics = {"episodes": count, "unstable": 0.0}
         if count:
             metrics |= {"return": returned / count, "length": length / count}
             metrics |= {"reward/near": near / count, "reward/effort": effort / count}
         return metrics
+
+    def finished_episodes(self) -> Tensor:
+        finished = torch.cat([self._finished[:, :4], self._zeros(1)], dim=-1)
+        self._finished.zero_()
+        return finished
 
     def mark(self) -> None:
         """Whoever asks for metrics waits for them here."""

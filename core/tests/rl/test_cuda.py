@@ -137,6 +137,18 @@ def test_training_agrees_with_rl_games(tmp_path: Path) -> None:
         assert torch.allclose(value, reached[1][name], atol=1e-4), name
 
 
+def test_evaluation_leaves_recorded_training_as_it_is(tmp_path: Path) -> None:
+    reached: list[dict[str, Tensor]] = []
+    for name, choice in {"with": {"eval_every": 2, "eval_envs": 8}, "without": {"eval_envs": 0}}.items():
+        display = Silent()
+        settings = composed(tmp_path, sim=CUDA, run={"name": name, "max_epochs": 9, **choice})
+        result = train(settings, plugins=load_plugins(), display=display, make_env=point_mass.make)
+        assert sum("eval/return" in epoch for epoch in display.epochs) == (5 if name == "with" else 0)
+        reached.append(checkpoints.load(result.folder.last)["model"])
+    for name, value in reached[0].items():
+        assert torch.allclose(value, reached[1][name], atol=1e-5), name
+
+
 def test_a_run_is_timed_and_its_checkpoint_loads_without_cuda(tmp_path: Path) -> None:
     display = Silent()
     settings = composed(tmp_path, sim=CUDA, run={"name": "a", "max_epochs": 5})

@@ -9,8 +9,8 @@ from igx.errors import CheckpointError
 from igx.rl.replay import ReplayBuffer
 
 
-def buffer(*, capacity: int = 7, num_added: int = 3) -> ReplayBuffer:
-    return ReplayBuffer({"obs": 2, "reward": 1}, capacity=capacity, num_added=num_added, device="cpu")
+def buffer(*, capacity: int = 7) -> ReplayBuffer:
+    return ReplayBuffer({"obs": 2, "reward": 1}, capacity=capacity, device="cpu")
 
 
 def rows(first: int, num: int = 3) -> dict[str, Tensor]:
@@ -96,6 +96,6 @@ def test_a_state_holds_no_more_than_what_was_added() -> None:
 
 
 def test_a_state_of_a_buffer_of_another_size_is_refused() -> None:
-    message = r"in the checkpoint has 8 rows of 3 numbers; this one has 7 \(sac\.buffer_size\) of 3\."
+    message = r"in the checkpoint is for 8 rows of 3 numbers; the settings make it one for 7 of 3\."
     with pytest.raises(CheckpointError, match=message):
         buffer().load_state_dict(buffer(capacity=8).state_dict())

@@ -289,9 +289,12 @@ def igx_run_ended(run, outcome):
 @hookimpl
 def igx_trackers():
     yield TrackerSpec(name="picky", target="acme_tracker:Picky", summary="Fails in the second epoch.")
+    yield TrackerSpec(name="stillborn", target="acme_tracker:Stillborn", summary="Can't begin.")
+    yield TrackerSpec(name="needy", target="acme_tracker:Needy", summary="Lacks something.")
 """
 
 PICKY = """
+from igx.errors import RunError
 from igx.rl.trackers import Tracker
 
 closed = []
@@ -303,6 +306,15 @@ class Picky(Tracker):
 
     def close(self, outcome):
         closed.append(outcome)
+
+class Stillborn(Tracker):
+    def __init__(self, run):
+        raise OSError("no network")
+
+class Needy(Tracker):
+    @classmethod
+    def require(cls):
+        raise RunError("Needy needs a licence.")
 """
 
 
@@ -337,6 +349,22 @@ def test_a_tracker_that_fails_is_reported_and_left_out(
     assert result.epochs == 4
     complaints = [record.message for record in caplog.records]
     assert complaints == ["Picky failed (ValueError: enough); it gets no more metrics"]
+
+
+def test_a_tracker_that_cannot_begin_is_reported_and_left_out(
+    acme: Plugins, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    result = run(tmp_path, plugins=acme, run={"name": "a", "max_epochs": 2, "track": ["stillborn", "picky"]})
+    assert result.epochs == 2
+    complaints = [record.message for record in caplog.records]
+    assert complaints[0] == "Stillborn failed (OSError: no network); it gets no more metrics"
+    assert sys.modules["acme_tracker"].closed == []
+
+
+def test_a_tracker_that_lacks_something_is_refused_before_there_is_a_run(acme: Plugins, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"^Needy needs a licence\.$"):
+        run(tmp_path, plugins=acme, run={"name": "a", "track": ["needy"]})
+    assert not (tmp_path / "a").exists()
 
 
 TRAIN_UNTIL_TOLD = """
@@ -396,7 +424,8 @@ def test_a_second_ctrl_c_ends_a_run_at_once(start: Callable[[], "subprocess.Pope
         process.send_signal(signal.SIGINT)
         time.sleep(0.001)
     output, complaints = process.communicate(timeout=60)
-    assert "interrupted" in output or "KeyboardInterrupt" in complaints
+    was_killed = process.returncode == -signal.SIGINT  # by the third one, while it still wrote down how it ended
+    assert "interrupted" in output or "KeyboardInterrupt" in complaints or was_killed
     assert not list((tmp_path / "a" / "nn").glob("*.part"))
 
 

@@ -57,7 +57,7 @@ class SameDraws:
     """Our buffer in the place of rl_games', which draws other rows by the same random numbers."""
 
     def __init__(self, widths: dict[str, int], num_envs: int) -> None:
-        self._buffer = ReplayBuffer(widths, capacity=500, num_added=num_envs, device="cpu")
+        self._buffer = ReplayBuffer(widths, capacity=500, device="cpu")
 
     def add(self, obs: Tensor, action: Tensor, reward: Tensor, next_obs: Tensor, done: Tensor) -> None:
         goes_on = 1.0 - done.float()

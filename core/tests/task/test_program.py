@@ -130,6 +130,45 @@ def test_metrics_are_means_over_exactly_the_episodes_that_ended() -> None:
     }
 
 
+class Finishing(Measured):
+    @metric(at_end=True)
+    def success(self) -> Tensor:
+        return self.cart_pos() > 0.0
+
+
+def test_a_metric_at_the_end_tells_the_last_step_only() -> None:
+    placed = static(Finishing, num_envs=3, **at(0.5, 3.0, 1.0))
+    placed.step()  # the second ends after one step, on the right
+    placed.place(**at(1.0, 0.5, -4.0))
+    placed.step()  # the third ends after two steps, on the left
+    metrics = placed.env.episode_metrics()
+    assert metrics["metric/success"] == 0.5
+    assert metrics["metric/distance"] == pytest.approx((3.0 + 1.0 + 4.0) / 3)
+
+
+def test_each_episode_is_told_by_itself_to_who_asks_after_every_step() -> None:
+    placed = static(Finishing, num_envs=3, **at(0.5, 3.0, 1.0))
+    columns = placed.env.episode_columns
+    assert columns == (
+        "return",
+        "length",
+        "reward/place",
+        "reward/bonus",
+        "metric/distance",
+        "metric/success",
+        "unstable",
+    )
+    placed.step()
+    first = placed.env.finished_episodes()
+    assert first.tolist() == [[0.0] * 7, [6.5, 1.0, 6.0, 0.5, 3.0, 1.0, 0.0], [0.0] * 7]
+    placed.place(**at(1.0, 0.0, -4.0))
+    placed.step()
+    second = placed.env.finished_episodes()
+    assert second[:2].tolist() == [[0.0] * 7] * 2
+    assert second[2].tolist() == pytest.approx([2.5 - 7.5, 2.0, 2.0 - 8.0, 1.0, 2.5, 0.0, 0.0])
+    assert placed.env.episode_metrics()["episodes"] == 0.0
+
+
 def test_metrics_are_drained_and_running_episodes_go_on_being_counted() -> None:
     placed = static(Measured, num_envs=2, **at(0.5, 3.0))
     placed.step()

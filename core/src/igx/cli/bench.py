@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib
-import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -26,7 +25,6 @@ if TYPE_CHECKING:  # they import torch
 
 _SWEPT = ("sim.num_envs", "run.agent")
 _LINES = {"physics only": "physics", "env step": "env", "+ inference": "inference", "+ training": "training"}
-_GAP = 2
 
 
 @click.command("bench", cls=RunCommand)
@@ -124,7 +122,7 @@ def _print(measured: "Sequence[Measurement]") -> None:
     render.fields(_what_was_measured(measured[0]))
     render.text()
     columns, rows = _table(measured)
-    if _fits(columns, rows):
+    if render.fits(columns, rows):
         render.table(columns, rows)
     else:
         _print_blocks(columns, rows)
@@ -166,12 +164,6 @@ def _row(measurement: "Measurement") -> dict[str, str]:
     }
 
 
-def _fits(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
-    needed = sum(widths) + _GAP * (len(widths) - 1)
-    return not sys.stdout.isatty() or needed <= shutil.get_terminal_size().columns
-
-
 def _print_blocks(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """The same for a narrow terminal: what would be a row stands below each other."""
     for number, row in enumerate(rows):
@@ -181,11 +173,7 @@ def _print_blocks(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None
 
 
 def _speed(steps_per_s: float | None) -> str:
-    if steps_per_s is None:
-        return "–"
-    if steps_per_s < 1e6:
-        return f"{steps_per_s:,.0f}" if steps_per_s < 1e4 else f"{steps_per_s / 1e3:.3g} k"
-    return f"{steps_per_s / 1e6:.3g} M"
+    return "–" if steps_per_s is None else render.short(steps_per_s)
 
 
 def _size(number: int) -> str:

@@ -12,7 +12,7 @@ from igx.cli import params, render
 from igx.config.compose import Composed, compose
 from igx.config.isaac import translate
 from igx.config.overrides import Assignment
-from igx.config.sections import RunSettings, SimConfig
+from igx.config.sections import DEFAULT_TRACKERS, RunSettings, SimConfig
 from igx.config.yaml_text import parse_value
 from igx.plugins import load_plugins
 
@@ -36,9 +36,30 @@ class _Flag:
         described = {"sim": SimConfig, "run": RunSettings}[section].model_fields[field].description
         return click.Option([self.option], type=self.type, multiple=True, help=described)
 
-    def assignment(self, text: str) -> Assignment:
-        return Assignment(self.path, text if self.is_text else parse_value(text), self.option)
+    def assignments(self, texts: Sequence[str]) -> list[Assignment]:
+        """What each time that it stands there says."""
+        return [Assignment(self.path, text if self.is_text else parse_value(text), self.option) for text in texts]
 
+
+class _TrackFlag(_Flag):
+    """`--track`, which adds up: to what is tracked anyway, or to nothing from `none` on."""
+
+    def as_option(self) -> click.Option:
+        return click.Option([self.option], type=self.type, multiple=True, help=_TRACK_HELP)
+
+    def assignments(self, texts: Sequence[str]) -> list[Assignment]:
+        chosen, results = list(DEFAULT_TRACKERS), list[Assignment]()
+        for text in texts:
+            chosen = [] if text == _NO_TRACKER else [*(name for name in chosen if name != text), text]
+            results.append(Assignment(self.path, chosen, self.option))
+        return results
+
+
+_NO_TRACKER = "none"
+_TRACK_HELP = (
+    f"Track the run with this besides {', '.join(DEFAULT_TRACKERS)}, e.g. wandb, mlflow or csv. Repeatable; "
+    f"'{_NO_TRACKER}' leaves out all that comes before it."
+)
 
 _NUMBER = params.Name("number", lambda _: ())
 _FOLDER, _FILE = click.Path(file_okay=False), click.Path()
@@ -52,6 +73,7 @@ _FLAGS = (
     _Flag(option="--name", path="run.name", type=click.STRING),
     _Flag(option="--runs-dir", path="run.runs_dir", type=_FOLDER),
     _Flag(option="--checkpoint", path="run.checkpoint", type=_FILE),
+    _TrackFlag(option="--track", path="run.track", type=params.TRACKER),
 )
 
 
@@ -190,12 +212,12 @@ def _run_params() -> list[click.Parameter]:
 def _request(given: dict[str, Any], order: Iterable[str]) -> RunRequest:
     """Put what was given to the parameters of a run in the order in which the parameters stood."""
     flags = {flag.name: flag for flag in _FLAGS}
-    flag_values = {name: iter(given[name]) for name in flags}
+    said_by = {name: iter(flag.assignments(given[name])) for name, flag in flags.items()}
     translations = iter(translate(given["overrides"]))
     overrides: list[Assignment] = []
     for name in order:
         if name in flags:
-            overrides.append(flags[name].assignment(next(flag_values[name])))
+            overrides.append(next(said_by[name]))
         elif name == "overrides":
             translation = next(translations)
             if translation.note:

@@ -7,6 +7,7 @@ import click
 from click.shell_completion import CompletionItem
 from click.types import StringParamType
 
+from igx.config.places import RUNS_DIR
 from igx.errors import IgxError
 from igx.plugins import Registry, Spec, TaskSpec, load_plugins
 
@@ -60,9 +61,17 @@ def _tasks(name: str | None) -> list[TaskSpec]:
         return []
 
 
+def _runs(ctx: click.Context) -> Names:
+    """The runs in the folder that the same command names, its parameter `runs_dir`."""
+    from igx.rl.runs import run_names
+
+    return [(name, "") for name in run_names(ctx.params.get("runs_dir") or RUNS_DIR)]
+
+
 TASK = Name("task", lambda _: _parts(load_plugins().tasks))
 AGENT = Name("agent", lambda _: _parts(load_plugins().agents))
 SIMULATOR = Name("simulator", lambda _: _parts(load_plugins().simulators))
 TRACKER = Name("tracker", lambda _: _parts(load_plugins().trackers))
 PRESET = Name("preset", _presets)
 PLUGIN = Name("plugin", lambda _: {record.provider: record.title for record in load_plugins().records}.items())
+RUN = Name("run", _runs)

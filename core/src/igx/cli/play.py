@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from igx.cli import params, render
+from igx.cli.trained import settings_of
 from igx.plugins import load_plugins
 from igx.sim.offscreen import choose_renderer
 
 if TYPE_CHECKING:  # it imports torch
-    from igx.config.run_config import RunConfig
     from igx.env import VecEnv
     from igx.rl.playing import Episodes
     from igx.rl.policy import Policy
@@ -63,7 +63,8 @@ def command(
 
     checkpoint, folder = find_checkpoint(run_or_checkpoint)
     count = num_envs or min(episodes, _MOST_ENVS)
-    config = _config_of(folder.config_file, num_envs=count, device=device, seed=seed)
+    changed = {"sim.num_envs": count, "sim.device": device, "sim.simulator": "auto", "run.seed": seed}
+    config = settings_of(folder.config_file, command="igx play", changed=changed)
     env = make_env(config, plugins=load_plugins())
     try:
         policy = load_policy(checkpoint, config, env, deterministic=not stochastic, plugins=load_plugins())
@@ -77,21 +78,6 @@ def command(
         render.document(_as_json(checkpoint, config.run.task, played))
     else:
         _print(played, frames=written)
-
-
-def _config_of(file: Path, *, num_envs: int, device: str, seed: int | None) -> "RunConfig":
-    """The run's own settings, with what playing does otherwise."""
-    import torch
-
-    from igx.config.compose import compose
-    from igx.config.overrides import Assignment
-
-    changed = {"sim.num_envs": num_envs, "sim.device": device, "sim.simulator": "auto", "run.seed": seed}
-    flags = [Assignment(path, value, "igx play") for path, value in changed.items() if value is not None]
-    plugins, has_gpu = load_plugins(), torch.cuda.is_available
-    return compose(
-        plugins=plugins, config_file=file, overrides=flags, cuda_available=has_gpu, for_training=False
-    ).config
 
 
 def _write_frames(env: "VecEnv", policy: "Policy", folder: Path) -> list[Path]:

@@ -67,6 +67,7 @@ class Lines:
     def _line(self, metrics: Mapping[str, float]) -> str:
         words = [f"epoch {self._pace.count()}"]
         words += [f"{name} {metrics[name]:,.2f}" for name in ("return", "length") if name in metrics]
+        words += [] if self._pace.evaluated is None else [f"evaluated {self._pace.evaluated:,.2f}"]
         words.append(f"{metrics.get('steps_per_s', 0.0):,.0f} steps/s")
         words.append(self._pace.left())
         if metrics.get("unstable"):
@@ -116,7 +117,10 @@ class Panel:
         bar = "" if share is None else ProgressBar(total=1.0, completed=share, width=32)
         grid = Table.grid(padding=(0, 2))
         grid.add_row("[bold]epoch", self._pace.count(), bar, self._pace.left())
-        grid.add_row("[bold]return", _number(metrics, "return"), f"episode length {_number(metrics, 'length')}")
+        evaluated = "" if self._pace.evaluated is None else f"evaluated {self._pace.evaluated:,.2f}"
+        grid.add_row(
+            "[bold]return", _number(metrics, "return"), f"episode length {_number(metrics, 'length')}", evaluated
+        )
         grid.add_row("[bold]steps/s", f"{metrics.get('steps_per_s', 0.0):,.0f}", _split(metrics))
         return grid
 
@@ -128,11 +132,14 @@ class _Pace:
         self._limits = {"epoch": settings.max_epochs, "frames": settings.max_frames}
         self._began = 0.0
         self._now: Mapping[str, float] = {}
+        self.evaluated: float | None = None
+        """The mean return of the last evaluation."""
 
     def epoch(self, metrics: Mapping[str, float]) -> None:
         if not self._now:
             self._began = time.monotonic() - metrics["time"]
         self._now = metrics
+        self.evaluated = metrics.get("eval/return", self.evaluated)
 
     def count(self) -> str:
         limit = self._limits["epoch"]

@@ -53,6 +53,13 @@ def text(value: str = "") -> None:
     click.echo(value)
 
 
+def short(number: float) -> str:
+    """`number` in a few letters: 9,876, 12.3 k or 4.56 M."""
+    if number < 1e6:
+        return f"{number:,.0f}" if number < 1e4 else f"{number / 1e3:.3g} k"
+    return f"{number / 1e6:.3g} M"
+
+
 def document(value: Any) -> None:
     """Print `value` as JSON."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
@@ -61,7 +68,7 @@ def document(value: Any) -> None:
 def message(level: str, value: str) -> None:
     """Print a message on standard error; `level` stands before it unless it is empty."""
     prefix = f"{_styled(level, sys.stderr, fg=_COLOURS.get(level))}: " if level else ""
-    click.echo(f"{prefix}{value}", err=True)
+    click.echo(f"{prefix}{value}", file=sys.stderr)  # `err=True` would write past a panel that has taken it over
 
 
 def progress(items: Iterator[T], *, label: str, length: int) -> Iterator[T]:
@@ -71,6 +78,13 @@ def progress(items: Iterator[T], *, label: str, length: int) -> Iterator[T]:
         return
     with click.progressbar(items, label=label, length=length, file=sys.stderr) as shown:
         yield from shown
+
+
+def fits(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a table is no wider than the terminal; where there is none, anything fits."""
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    needed = sum(widths) + len(_GAP) * (len(widths) - 1)
+    return not sys.stdout.isatty() or needed <= shutil.get_terminal_size().columns
 
 
 def check(result: CheckResult) -> None:

@@ -34,7 +34,8 @@ def command(ctx: click.Context, *, request: RunRequest) -> None:
 def tell_and_exit(ctx: click.Context, result: "TrainResult") -> None:
     """Say how a run went, where everything is, and how to look at it or go on; exit as a signal demands."""
     how = "Interrupted" if result.signal is not None else "Finished"
-    best = "" if result.best_return is None else f"; best mean return {result.best_return:,.2f}"
+    where = " in evaluation" if result.is_best_evaluated else ""
+    best = "" if result.best_return is None else f"; best mean return{where} {result.best_return:,.2f}"
     render.text(
         f"{how} after {result.epochs:,} epoch{'' if result.epochs == 1 else 's'}, {result.frames:,} steps{best}."
     )

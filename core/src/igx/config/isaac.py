@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from igx.config.overrides import Assignment, parse_override
+from igx.config.sections import DEFAULT_TRACKERS
 from igx.config.yaml_text import parse_value
 from igx.errors import ConfigError
 
@@ -22,6 +23,9 @@ _SETTINGS = {
     "experiment": "run.name",
     "full_experiment_name": "run.name",
     "checkpoint": "run.checkpoint",
+    "wandb_project": "run.project",
+    "wandb_group": "run.group",
+    "wandb_tags": "run.tags",
     "train.params.seed": "run.seed",
     f"{_CONFIG}name": "run.name",
     f"{_CONFIG}full_experiment_name": "run.name",
@@ -54,19 +58,20 @@ _FAMILIES = {
 }
 """The same for whole families of names: rl_games' own are aliases here."""
 
-_TEXT = {"run.name", "run.checkpoint", "run.runs_dir"}
+_TEXT = {"run.name", "run.checkpoint", "run.runs_dir", "run.project", "run.group"}
 _MAY_BE_UNLIMITED = {"run.max_epochs", "run.max_frames"}
 
 _NO_VIEWER = "there is no viewer yet, so it runs headless"
 _NO_VIDEO = "a run records no video yet; `igx play --frames DIR` writes frames"
-_NO_WANDB = "there is no Weights & Biases tracker yet; a run writes TensorBoard scalars and metrics.jsonl"
 _NOT_PHYSX = "the engine is MuJoCo, which has no such choice"
 
 _NO_EFFECT = {
     "headless=false": _NO_VIEWER,
     "force_render=true": _NO_VIEWER,
     "capture_video=true": _NO_VIDEO,
-    "wandb_activate=true": _NO_WANDB,
+    "wandb_name": "W&B calls a run as its folder is called, which experiment=NAME chooses",
+    "wandb_entity": "set WANDB_ENTITY",
+    "wandb_logcode_dir": "no code is uploaded; W&B is told the git commit",
     "torch_deterministic=true": "deterministic kernels can't be asked for yet",
     "sigma": "the deviation in a checkpoint can't be replaced yet",
     "physics_engine=flex": _NOT_PHYSX,
@@ -178,6 +183,12 @@ def _pbt(argument: str, value: str, _: Mapping[str, str]) -> Translation:
     return Translation()
 
 
+def _wandb(argument: str, value: str, _: Mapping[str, str]) -> Translation:
+    if value.lower() != "true":
+        return Translation()
+    return Translation(setting=Assignment("run.track", [*DEFAULT_TRACKERS, "wandb"], argument))
+
+
 def _learner_device(argument: str, value: str, given: Mapping[str, str]) -> Translation:
     simulator_device = given.get("sim_device") or value
     if simulator_device == value:
@@ -200,6 +211,7 @@ _TRANSLATORS: dict[str, Callable[[str, str, Mapping[str, str]], Translation]] = 
     "task": _task,
     "train": _train,
     "pbt": _pbt,
+    "wandb_activate": _wandb,
     "rl_device": _learner_device,
     f"{_CONFIG}truncate_grads": _truncate_grads,
     f"{_CONFIG}grad_norm": _grad_norm,

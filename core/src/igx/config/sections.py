@@ -17,10 +17,13 @@ from pydantic import (
 )
 
 from igx.config.base import Config
+from igx.config.places import RUNS_DIR
 from igx.errors import ConfigError
 
 if TYPE_CHECKING:
     from igx.config.run_config import RunConfig
+
+DEFAULT_TRACKERS = ("tensorboard",)
 
 BUILT_IN_NETWORK = "actor_critic"
 """rl_games' MLP, the one network that no plugin offers."""
@@ -242,13 +245,13 @@ class RunSettings(Config):
     name: Annotated[str, AfterValidator(_folder_name)] | None = Field(
         default=None, description="Folder of the run; null names it after task and time. Never read from a file."
     )
-    runs_dir: Path = Field(default=Path("runs"), description="Folder that holds the runs.")
+    runs_dir: Path = Field(default=RUNS_DIR, description="Folder that holds the runs.")
     seed: int = Field(default=42, ge=-1, le=2**31 - 1, description="Seed of every random number; -1 draws one.")
     checkpoint: Path | None = Field(default=None, description="Start from the weights in this file.")
     max_epochs: PositiveInt | None = Field(default=500, description="Epochs to train; null for no limit.")
     max_frames: PositiveInt | None = Field(default=None, description="Environment steps to train; null for no limit.")
     score_to_win: float | None = Field(
-        default=None, description="Stop once the mean return exceeds this; null for never."
+        default=None, description="Stop once training's mean return exceeds this; null for never."
     )
     games_to_track: int = Field(default=100, ge=1, description="Finished episodes that the mean return is taken over.")
     save_every: int = Field(
@@ -261,9 +264,26 @@ class RunSettings(Config):
     keep_checkpoints: PositiveInt | None = Field(
         default=None, description="How many of the periodic checkpoints to keep, newest first; null keeps all."
     )
-    track: tuple[str, ...] = Field(
-        default=("tensorboard",), description="Trackers by name that are handed the metrics."
+    eval_envs: int = Field(
+        default=64,
+        ge=0,
+        description="Environments in which the policy is evaluated while it trains, an episode in each, to choose the "
+        "best; 0 chooses it by training's own return.",
     )
+    eval_every: PositiveInt | None = Field(
+        default=None,
+        description="Epochs between two evaluations; null for as often as 3 % of the training time allows.",
+    )
+    track: tuple[str, ...] = Field(
+        default=DEFAULT_TRACKERS, description="Trackers by name that are handed the metrics."
+    )
+    project: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Project (W&B) or experiment (MLflow) of the run; null leaves it to their own variables, else igx.",
+    )
+    group: str | None = Field(default=None, min_length=1, description="Group of runs that trackers sort it into.")
+    tags: tuple[str, ...] = Field(default=(), description="Tags that trackers give the run.")
     torch_threads: PositiveInt | None = Field(
         default=None, description="CPU threads that torch uses; null takes up to four of the cores."
     )

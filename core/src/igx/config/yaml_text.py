@@ -105,6 +105,28 @@ def read_document(path: Path, *, label: str) -> Document:
     return Document(values=cast("dict[str, object]", values), lines=lines)
 
 
+def read_sections(path: Path, names: Iterable[str], *, label: str) -> dict[str, object]:
+    """Only the sections `names` of the file at `path`, in a fraction of the time that all of it takes.
+
+    A section is taken for the lines from its name to the next line that is not indented, as `dump_yaml` writes it.
+
+    Raises:
+        ConfigError: as `read_document`, or there is no such section.
+    """
+    text = _read_text(path, label=label)
+    found: dict[str, object] = {}
+    for name in names:
+        lines = re.search(rf"^{re.escape(name)}:.*\n?(?:[ \t].*\n?|\n)*", text, re.MULTILINE)
+        try:
+            section = _parse(lines.group(), {}) if lines else None
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{label}, section {name}: {_reason(error)}.") from error
+        if not isinstance(section, dict):
+            raise ConfigError(f"{label} holds no section {name}.")
+        found |= cast("dict[str, object]", section)
+    return found
+
+
 def dump_yaml(values: Mapping[str, object]) -> str:
     """`values` as YAML that reads back as the same values."""
     return yaml.dump(dict(values), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)

@@ -131,6 +131,15 @@ class VecEnv:
         collected, self._episodes = self._episodes or self.program.collect(), None
         return self.program.episode_metrics(collected)
 
+    @property
+    def episode_columns(self) -> tuple[str, ...]:
+        """What `finished_episodes` tells, in its order."""
+        return self.program.episode_columns
+
+    def finished_episodes(self) -> Tensor:
+        """What each episode that ended in the last step came to; see `Program.finished_episodes`."""
+        return self.program.finished_episodes()
+
     def overflows(self) -> dict[str, int]:
         """Engine buffers too small since the last call: the setting that mends it, in how many environments."""
         collected, self._overflows = self._overflows or self._collect_overflows(), None

@@ -156,8 +156,8 @@ class IgxSpecs(Protocol):
         """Offer physics engines, chosen by `--simulator` or by device.
 
         Called once, before a simulator is first looked up. Yield one spec a simulator; its target is a subclass of
-        `igx.sim.simulator.Simulator`, `devices` says where it runs. If anything here raises, the whole plugin is left
-        out and reported.
+        `igx.sim.simulator.Simulator`, `devices` says where it runs, `repeats_within` how well one seed repeats. If
+        anything here raises, the whole plugin is left out and reported.
 
         Example::
 
@@ -194,9 +194,9 @@ class IgxSpecs(Protocol):
             @hookimpl
             def igx_trackers():
                 yield TrackerSpec(
-                    name="csv",
-                    target="igx_acme.trackers:CsvTracker",
-                    summary="One line an epoch in metrics.csv.",
+                    name="parquet",
+                    target="igx_acme.trackers:ParquetTracker",
+                    summary="One row an epoch in metrics.parquet.",
                 )
         """
         ...

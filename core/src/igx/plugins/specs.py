@@ -164,15 +164,21 @@ class SimulatorSpec(Spec):
 
     Attributes:
         devices: where it runs: "cpu", "cuda" or both.
+        repeats_within: how far apart the mean returns of two trainings from one seed are on average, relative to the
+            largest, on the same versions and hardware; 0 promises the same bits with any number of its threads, None
+            promises nothing. `igx reproduce` judges by it.
     """
 
     noun: ClassVar[str] = "simulator"
 
     devices: tuple[str, ...] = ("cpu",)
+    repeats_within: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_choices(self, "devices", self.devices, DEVICES)
+        if self.repeats_within is not None and not 0 <= self.repeats_within < 1:
+            raise self._invalid(f"repeats_within must be from 0 to below 1, or None, not {self.repeats_within!r}")
 
 
 @dataclass(frozen=True, kw_only=True)

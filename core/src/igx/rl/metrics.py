@@ -12,7 +12,8 @@ Metrics = dict[str, float]
 `epoch`, `frames`, `time`; `steps_per_s` over all and `rollout_steps_per_s` without the update; `env_s`, `inference_s`
 and `update_s` of one epoch; `return`, `length` (means over the last `run.games_to_track` episodes), `episodes` that
 ended in this epoch; `reward/TERM` and `metric/NAME` (the same means); `loss/...`, `entropy`, `kl`, `lr`, `alpha`;
-`unstable`.
+`unstable`. Where the policy was evaluated: `eval/return`, `eval/length`, `eval/success`, and `eval/seconds`, which it
+took.
 """
 
 NAMES = {

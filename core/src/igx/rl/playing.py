@@ -1,6 +1,7 @@
 """Plays a trained policy: finds its checkpoint, and counts whole episodes without favouring short ones."""
 
-from collections import defaultdict
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,25 +10,54 @@ from torch import Tensor
 
 from igx.env.vec_env import VecEnv
 from igx.errors import CheckpointError
+from igx.rl.bootstrap import Indices, Numbers
 from igx.rl.policy import Policy
 from igx.rl.run_folder import RunFolder, neighbours
 
+PER_EPISODE = ("reward/", "metric/")
+"""How the columns of reward terms and metrics begin."""
 
-@dataclass(frozen=True, kw_only=True)
+_WORTH_SHARING = 256  # environments
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Episodes:
     """What whole episodes came to.
 
     Attributes:
-        returns: return of each, unscaled.
-        lengths: length of each [steps].
-        terms: mean over them of what each reward term, and each metric, contributed: `reward/NAME`, `metric/NAME`.
-        unstable: environments that became unstable meanwhile.
+        columns: what is told of each: `return`, unscaled, `length` in steps, what each reward term, and each metric,
+            contributed, `reward/NAME` and `metric/NAME`, and `unstable`, 1 where the simulation diverged.
+        values: shape `[episodes, len(columns)]`; the first one of each environment, then the second ones, and so on.
+        environments: in which environment each was played, shape `[episodes]`.
     """
 
-    returns: tuple[float, ...]
-    lengths: tuple[int, ...]
-    terms: dict[str, float]
-    unstable: int
+    columns: tuple[str, ...]
+    values: Numbers
+    environments: Indices
+
+    def of(self, column: str) -> Numbers:
+        """One of the columns, shape `[episodes]`."""
+        return self.values[:, self.columns.index(column)]
+
+    @property
+    def returns(self) -> tuple[float, ...]:
+        """Return of each."""
+        return tuple(self.of("return").tolist())
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Length of each [steps]."""
+        return tuple(round(length) for length in self.of("length").tolist())
+
+    @property
+    def terms(self) -> dict[str, float]:
+        """Means over them of what reward terms and metrics contributed."""
+        return {name: float(self.of(name).mean()) for name in self.columns if name.startswith(PER_EPISODE)}
+
+    @property
+    def unstable(self) -> int:
+        """How many of them ended because the simulation diverged."""
+        return int(self.of("unstable").sum())
 
 
 def find_checkpoint(target: Path) -> tuple[Path, RunFolder]:
@@ -62,58 +92,56 @@ def play(env: VecEnv, policy: Policy, *, episodes: int) -> Episodes:
     count = _Count(env, episodes=episodes)
     obs = env.reset()
     policy.restart()
-    env.episode_metrics()  # drops what ended before
-    while not count.is_complete():
-        obs, reward, terminated, truncated, _ = env.step(policy(obs))
-        count.add(reward, terminated | truncated)
+    env.finished_episodes()  # drops what ended before
+    with threads_for(env):
+        while not count.is_complete:
+            obs, _, terminated, truncated, _ = env.step(policy(obs))
+            count.add(terminated | truncated)
     return count.result()
 
 
+@contextmanager
+def threads_for(env: VecEnv) -> Generator[None]:
+    """One torch thread for a few environments on the CPU: several wait for each other longer than they compute."""
+    threads = torch.get_num_threads()
+    if env.device.type == "cpu" and env.num_envs < _WORTH_SHARING:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 class _Count:
+    """Takes in, on the device, the first so many episodes of each environment."""
+
     def __init__(self, env: VecEnv, *, episodes: int) -> None:
-        self.env = env
+        self._env = env
         each, rest = divmod(episodes, env.num_envs)
-        self.left = torch.full((env.num_envs,), each)
-        self.left[:rest] += 1
-        self.running = torch.zeros(env.num_envs, device=env.device)
-        self.steps = torch.zeros(env.num_envs, dtype=torch.long)
-        self.returns: list[float] = []
-        self.lengths: list[int] = []
-        self.terms: defaultdict[str, float] = defaultdict(float)
-        self.unstable = 0.0
+        self._quota = torch.full((env.num_envs,), each, device=env.device)
+        self._quota[:rest] += 1
+        self._ended = torch.zeros_like(self._quota)
+        columns = len(env.episode_columns)
+        self._values = torch.zeros(each + (rest > 0), env.num_envs, columns, device=env.device)
+        self.is_complete = False
 
-    def is_complete(self) -> bool:
-        return not bool(self.left.any())
-
-    def add(self, reward: Tensor, done: Tensor) -> None:
-        self.running += reward
-        self.steps += 1
-        ended = done.cpu()
-        if not ended.any():
+    def add(self, done: Tensor) -> None:
+        if not done.any():
             return
-        counted = ended & (self.left > 0)
-        self.returns += self.running.cpu()[counted].tolist()
-        self.lengths += self.steps[counted].tolist()
-        self._add_terms(int(counted.sum()))
-        self.left[counted] -= 1
-        self.running.masked_fill_(done, 0.0)
-        self.steps[ended] = 0
-
-    def _add_terms(self, counted: int) -> None:
-        """Take the terms' means over the episodes that ended in this step, by how many of these count."""
-        metrics = self.env.episode_metrics()
-        self.unstable += metrics.get("unstable", 0.0)
-        for name, mean in metrics.items():
-            if name.startswith(("reward/", "metric/")):
-                self.terms[name] += mean * counted
+        counts = done & (self._ended < self._quota)
+        finished = torch.where(counts[:, None], self._env.finished_episodes(), 0.0)
+        row = self._ended.clamp(max=len(self._values) - 1)
+        self._values.scatter_add_(0, row[None, :, None].expand(1, *finished.shape), finished[None])
+        self._ended += counts
+        self.is_complete = bool((self._ended == self._quota).all())
 
     def result(self) -> Episodes:
-        total = len(self.returns)
+        rounds = torch.arange(len(self._values), device=self._quota.device)
+        played, environments = torch.nonzero(rounds[:, None] < self._quota, as_tuple=True)
         return Episodes(
-            returns=tuple(self.returns),
-            lengths=tuple(self.lengths),
-            terms={name: summed / total for name, summed in self.terms.items()},
-            unstable=int(self.unstable),
+            columns=self._env.episode_columns,
+            values=self._values[played, environments].double().cpu().numpy(),
+            environments=environments.cpu().numpy(),
         )
 
 

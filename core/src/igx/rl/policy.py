@@ -32,6 +32,14 @@ class Policy:
         self._player, self._env = player, env
         self.restart()
 
+    def take(self, state: checkpoints.State, *, agent: Agent, path: Path) -> None:
+        """Act from now on by what a checkpoint of `agent` holds.
+
+        Raises:
+            CheckpointError: `state`, read from `path`, is of another network.
+        """
+        agent.take_policy(self._player, state, path=path)
+
     def restart(self) -> None:
         """Forget what was seen so far; call it after `env.reset()`."""
         self._player.reset()
@@ -60,13 +68,18 @@ def load_policy(
     Raises:
         CheckpointError: the file is missing, damaged, unsafe, or of another task or network.
     """
-    plugins = plugins or load_plugins()
+    player = load_player(checkpoint, config, env, plugins=plugins or load_plugins())
+    return Policy(player, env, deterministic=deterministic)
+
+
+def load_player(checkpoint: Path, config: RunConfig, env: VecEnv, *, plugins: Plugins) -> Any:
+    """rl_games' player with the weights of a checkpoint; the arguments, and what is raised, are `load_policy`'s."""
     state = checkpoints.load(checkpoint, device=env.device)
     refuse_foreign(state, config, env, path=checkpoint)
     agent = make_agent(config, plugins)
     player = create_player(agent, config, env)
     agent.take_policy(player, state, path=checkpoint)
-    return Policy(player, env, deterministic=deterministic)
+    return player
 
 
 def make_agent(config: RunConfig, plugins: Plugins) -> Agent:

@@ -59,6 +59,8 @@ class Ppo(A2CAgent):
         self.stopwatch = Stopwatch(self.torch_device)
         self._divergence = policy_kl
         self.losses, self.central_losses = LossMeans(self.torch_device), LossMeans(self.torch_device)
+        self.tallies = [self.central_losses, self.losses]
+        """Whose means leave the device at the end of an epoch; a subclass adds its own."""
         self.total_time = 0.0
         self.save_every: int = self.config.get("save_every", 0)
         self._collected: tuple[Readout, Laps] | None = None
@@ -527,8 +529,8 @@ class Ppo(A2CAgent):
 
     def _collect(self) -> None:
         """Have the numbers of this epoch sent to the host."""
-        names = (*self.central_losses.names, *self.losses.names, "lr", *reporting.EPISODES)
-        numbers = (self.central_losses.drain(), self.losses.drain(), self.lr[None], self.episodes.drain())
+        names = (*(name for tally in self.tallies for name in tally.names), "lr", *reporting.EPISODES)
+        numbers = (*(tally.drain() for tally in self.tallies), self.lr[None], self.episodes.drain())
         self.vec_env.mark()
         self._collected = Readout(names, torch.cat([part.double() for part in numbers])), self.stopwatch.stop()
 

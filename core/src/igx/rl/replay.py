@@ -1,4 +1,4 @@
-"""What SAC learns from: the last transitions of all environments, in a ring on the device that nobody waits for."""
+"""What was seen before and is learned from again: the last rows, in a ring on the device that nobody waits for."""
 
 from collections.abc import Mapping
 
@@ -19,19 +19,17 @@ class ReplayBuffer:
 
     Args:
         widths: width of each column.
-        capacity: rows; at least `num_added`.
-        num_added: rows that are added at a time.
+        capacity: rows; at least as many as are added at a time.
         device: where they are.
     """
 
-    def __init__(self, widths: Mapping[str, int], *, capacity: int, num_added: int, device: torch.device | str) -> None:
-        self.widths, self.capacity, self.num_added = dict(widths), capacity, num_added
+    def __init__(self, widths: Mapping[str, int], *, capacity: int, device: torch.device | str) -> None:
+        self.widths, self.capacity = dict(widths), capacity
         self.rows = torch.zeros(capacity, sum(widths.values()), device=device)
         self.count = torch.zeros((), dtype=torch.long, device=device)
         """Rows that hold something."""
         self.next = torch.zeros((), dtype=torch.long, device=device)
         """Where the next row goes."""
-        self._offsets = torch.arange(num_added, device=device)
 
     @staticmethod
     def bytes_per_row(widths: Mapping[str, int]) -> int:
@@ -40,11 +38,12 @@ class ReplayBuffer:
 
     @torch.no_grad()
     def add(self, columns: Mapping[str, Tensor]) -> None:
-        """Take in one row of each environment; shape of a column `[num_added, width]`."""
+        """Take in rows, the same number each time that this is recorded; shape of a column `[rows, width]`."""
         rows = torch.cat([columns[name].float() for name in self.widths], dim=-1)
-        self.rows.index_copy_(0, (self.next + self._offsets) % self.capacity, rows)
-        self.next.copy_((self.next + self.num_added) % self.capacity)
-        self.count.copy_((self.count + self.num_added).clamp(max=self.capacity))
+        places = (self.next + torch.arange(len(rows), device=rows.device)) % self.capacity
+        self.rows.index_copy_(0, places, rows)
+        self.next.copy_((self.next + len(rows)) % self.capacity)
+        self.count.copy_((self.count + len(rows)).clamp(max=self.capacity))
 
     @torch.no_grad()
     def sample(self, size: int) -> dict[str, Tensor]:
@@ -68,8 +67,8 @@ class ReplayBuffer:
         rows = state["rows"]
         if state["capacity"] != self.capacity or rows.shape[1] != self.rows.shape[1]:
             raise CheckpointError(
-                f"The replay buffer in the checkpoint has {state['capacity']} rows of {rows.shape[1]} numbers; "
-                f"this one has {self.capacity} (sac.buffer_size) of {self.rows.shape[1]}."
+                f"The replay buffer in the checkpoint is for {state['capacity']} rows of {rows.shape[1]} numbers; "
+                f"the settings make it one for {self.capacity} of {self.rows.shape[1]}."
             )
         self.rows[: len(rows)].copy_(rows)
         self.count.fill_(len(rows))

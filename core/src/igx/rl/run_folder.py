@@ -12,16 +12,20 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-import torch
-
-from igx.config.run_config import RunConfig, dump
-from igx.config.sections import RunSettings
+from igx.config.places import RUNS_DIR
 from igx.errors import RunError, suggest
+from igx.plugins.discovery import GROUP
+from igx.rl import run_status
+from igx.rl.curves import best_return
+from igx.rl.run_status import Status, read_json, write_whole
+
+if TYPE_CHECKING:  # it takes longer to import than many a command to run
+    from igx.config.run_config import RunConfig
+    from igx.config.sections import RunSettings
 
 _PACKAGES = ("igx", "igx-assets", "torch", "mujoco", "mujoco-warp", "warp-lang", "rl-games", "numpy", "gymnasium")
-_RUNS: Path = RunSettings.model_fields["runs_dir"].default
 _MOST_AT_ONCE = 1000  # runs of one task that may start within one second
 
 
@@ -32,11 +36,14 @@ class RunFolder:
 
         config.yaml        every setting; `igx train --config` repeats the run
         environment.json   versions, hardware, git commit, command line
+        status.json        whether it runs, or how it ended; see `igx.rl.run_status`
         metrics.jsonl      one JSON object an epoch
-        nn/best.pth        the policy with the best mean return
+        nn/best.pth        the policy with the best mean return when it was evaluated, or else while it trained
         nn/last.pth        the policy at the end
         nn/epoch_N.pth     every `run.save_every` epochs
         summaries/         TensorBoard
+        export/            what `igx export` wrote
+        metrics.csv, wandb/, mlflow/  what these trackers leave, if they are chosen
 
     Args:
         path: the folder itself.
@@ -46,6 +53,8 @@ class RunFolder:
         self.path = path
         self.config_file = path / "config.yaml"
         self.environment_file = path / "environment.json"
+        self.status_file = path / "status.json"
+        self._claim_file = path / ".claim"
         self.metrics_file = path / "metrics.jsonl"
         self.networks = path / "nn"
         self.summaries = path / "summaries"
@@ -60,20 +69,27 @@ class RunFolder:
         """The periodic checkpoints, oldest first."""
         return sorted(self.networks.glob("epoch_*.pth"))
 
+    def checkpoints(self) -> list[Path]:
+        """All checkpoints that are there: the best one, the periodic ones, the last one."""
+        return [path for path in (self.best, *self.epochs(), self.last) if path.is_file()]
+
     @classmethod
-    def create(cls, config: RunConfig) -> "RunFolder":
-        """Make the folder of a new run and write down what is run, and where.
+    def create(cls, config: "RunConfig") -> "RunFolder":
+        """Make the folder of a new run and write down what is run, where, and that this process runs it.
 
         Raises:
             RunError: it is already there, or can't be written.
         """
+        from igx.config.run_config import dump
+
         path = _make(config.run)
         folder = cls(path)
         try:
             folder.networks.mkdir()
             folder.summaries.mkdir()
             folder.config_file.write_text(dump(config), encoding="utf-8")
-            folder.environment_file.write_text(json.dumps(_environment(config), indent=2), encoding="utf-8")
+            folder.environment_file.write_text(json.dumps(environment(config.sim.device), indent=2), encoding="utf-8")
+            run_status.begin(folder.status_file)
         except OSError as error:
             folder.discard()
             raise _unwritable(path, error) from error
@@ -99,7 +115,7 @@ class RunFolder:
         Raises:
             RunError: a process has it that still runs.
         """
-        with (self.path / ".claim").open("a+") as file:
+        with self._claim_file.open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -110,26 +126,48 @@ class RunFolder:
             file.flush()
             yield
 
-    def note_resumption(self, config: RunConfig, *, epoch: int) -> None:
+    def is_claimed(self) -> bool:
+        """Whether a process is training it."""
+        try:
+            with self._claim_file.open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # nobody has ever claimed it, or it is not for us to see
+            return False
+        return False
+
+    def resumed_after(self) -> list[int]:
+        """The epochs after which it was resumed, in their order."""
+        resumptions: object = read_json(self.environment_file).get("resumed")
+        told = cast("list[Any]", resumptions) if isinstance(resumptions, list) else []
+        return [each["epoch"] for each in told if isinstance(each, dict) and isinstance(each.get("epoch"), int)]
+
+    def note_resumption(self, config: "RunConfig", *, epoch: int) -> None:
         """Write down that the run goes on after `epoch`, with which settings, and where."""
-        environment = json.loads(self.environment_file.read_text(encoding="utf-8"))
-        environment.setdefault("resumed", []).append({"epoch": epoch, **_environment(config)})
-        _replace(self.environment_file, json.dumps(environment, indent=2))
-        _replace(self.config_file, dump(config))
+        from igx.config.run_config import dump
+
+        told = json.loads(self.environment_file.read_text(encoding="utf-8"))
+        told.setdefault("resumed", []).append({"epoch": epoch, **environment(config.sim.device)})
+        write_whole(self.environment_file, json.dumps(told, indent=2))
+        write_whole(self.config_file, dump(config))
+        run_status.begin(self.status_file)
+
+    def status(self) -> Status:
+        """What has become of the run."""
+        return run_status.read(self.status_file, is_claimed=self.is_claimed())
+
+    def conclude(self, outcome: str, *, epochs: int, frames: int, seconds: float, best_since: int) -> None:
+        """Write down how the run ended, with the highest mean return of an epoch from `best_since` on."""
+        best = best_return(self.metrics_file, since=best_since)
+        run_status.conclude(self.status_file, outcome, epochs=epochs, frames=frames, seconds=seconds, best_return=best)
 
     def discard(self) -> None:
         """Remove the folder of a run that never began."""
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-
-
-def _make(settings: RunSettings) -> Path:
+def _make(settings: "RunSettings") -> Path:
     if settings.runs_dir.exists() and not settings.runs_dir.is_dir():
         raise RunError(f"{settings.runs_dir} is no folder; choose another place for runs with --runs-dir.")
     names = [settings.name] if settings.name is not None else _automatic_names(settings.task)
@@ -155,15 +193,17 @@ def _unwritable(path: Path, error: OSError) -> RunError:
     return RunError(f"The run folder {path} cannot be written: {error.strerror}. Choose another place with --runs-dir.")
 
 
-def _environment(config: RunConfig) -> dict[str, Any]:
+def environment(device: str) -> dict[str, Any]:
+    """What a training on `device` here depends on beside its settings."""
     return {
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "started": run_status.now(),
         "command": sys.argv,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: version for name in _PACKAGES if (version := installed_version(name))},
+        "packages": {name: version for name in _packages() if (version := installed_version(name))},
+        "cpu": _cpu(),
         "cpu_cores": os.cpu_count(),
-        "gpu": _gpu(torch.device(config.sim.device)),
+        "gpu": _gpu(device),
         "git": _git(Path.cwd()),
     }
 
@@ -176,9 +216,25 @@ def installed_version(distribution: str) -> str | None:
         return None
 
 
-def _gpu(device: torch.device) -> dict[str, Any] | None:
-    if device.type != "cuda":
+def _packages() -> list[str]:
+    """Distributions that results depend on: what igx stands on, and its plugins."""
+    plugins = {entry.dist.name for entry in metadata.entry_points(group=GROUP) if entry.dist is not None}
+    return [*_PACKAGES, *sorted(plugins - set(_PACKAGES))]
+
+
+def _cpu() -> str:
+    """The processor's name, which decides on the instructions that torch's kernels choose."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _gpu(device: str) -> dict[str, Any] | None:
+    if not device.startswith("cuda"):
         return None
+    import torch
+
     properties = torch.cuda.get_device_properties(device)
     return {"name": properties.name, "memory_bytes": properties.total_memory, "cuda": torch.version.cuda}
 
@@ -206,7 +262,7 @@ def neighbours(target: Path) -> str:
     """A hint at the runs and checkpoints beside `target`, and in `runs/` if that is a bare name."""
     wanted, known = target.name, [path.name for path in _playable(target.parent)]
     if len(target.parts) == 1:
-        wanted, known = str(_RUNS / target), [*known, *map(str, _playable(_RUNS))]
+        wanted, known = str(RUNS_DIR / target), [*known, *map(str, _playable(RUNS_DIR))]
     return suggest(wanted, known) if known else ""
 
 

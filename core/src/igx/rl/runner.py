@@ -1,6 +1,7 @@
 """Trains: from composed settings to a run folder with a policy in it, and on from there."""
 
 import signal
+import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from igx.plugins import Plugins
 from igx.rl import checkpoints
 from igx.rl.agents import Agent
 from igx.rl.compiling import with_compilation_decided
+from igx.rl.evaluator import Evaluator
 from igx.rl.origin import refuse_foreign
 from igx.rl.policy import make_agent
 from igx.rl.resumption import Epochs, newest_whole, with_end
@@ -36,6 +38,7 @@ class TrainResult:
         signal: what interrupted it.
         epochs, frames, seconds: how much was trained.
         best_return: mean return of `nn/best.pth`; None if there is no such file.
+        is_best_evaluated: whether that is the return in evaluation, and not in training.
     """
 
     folder: RunFolder
@@ -45,6 +48,7 @@ class TrainResult:
     frames: int
     seconds: float
     best_return: float | None
+    is_best_evaluated: bool
 
 
 def train(composed: Composed, *, plugins: Plugins, display: Display, make_env: EnvMaker = make_env) -> TrainResult:
@@ -133,6 +137,9 @@ class _Means:
             make_env=make_env,
         )
 
+    def evaluator(self, config: RunConfig, *, made_in_s: float) -> Evaluator:
+        return Evaluator(config, agent=self.agent, plugins=self.plugins, make_env=self.make_env, made_in_s=made_in_s)
+
 
 def _carry_out(
     run: Run, means: _Means, *, prepare: Callable[[Supervisor], None], undo: Callable[[], None]
@@ -141,16 +148,25 @@ def _carry_out(
     config, agent = run.config, means.agent
     with _shown(means.display, run):
         with _undone_if_this_fails(undo):
+            began = time.perf_counter()
             env = means.make_env(config, plugins=means.plugins)
-        with closing(env), StopSignals() as signals:
+            evaluator = means.evaluator(config, made_in_s=time.perf_counter() - began)
+        with closing(env), closing(evaluator), StopSignals() as signals:
             with _undone_if_this_fails(undo):
                 _refuse_untrainable(config.run.task, env)
                 agent.require_memory(config, env)
-                supervisor = Supervisor(run, env=env, plugins=means.plugins, display=means.display, signals=signals)
+                supervisor = Supervisor(
+                    run,
+                    env=env,
+                    plugins=means.plugins,
+                    display=means.display,
+                    signals=signals,
+                    evaluator=evaluator,
+                )
                 create_algo(agent, config, env, folder=run.folder, observer=supervisor, writer=supervisor.scalars)
                 prepare(supervisor)
             supervisor.begin(means.trackers)
-            return _run(supervisor, signals=signals)
+            return _run(supervisor, signals=signals, evaluator=evaluator)
 
 
 def _nothing() -> None:
@@ -165,7 +181,7 @@ def _refuse_untrainable(task: str, env: VecEnv) -> None:
         raise TaskError(f"{task} has no rewards to train by; declare one, e.g. alive = reward(terms.alive).")
 
 
-def _run(supervisor: Supervisor, *, signals: StopSignals) -> TrainResult:
+def _run(supervisor: Supervisor, *, signals: StopSignals, evaluator: Evaluator) -> TrainResult:
     """Train, save, and say how it went."""
     outcome = "failed"
     try:
@@ -191,6 +207,7 @@ def _run(supervisor: Supervisor, *, signals: StopSignals) -> TrainResult:
         frames=supervisor.frames,
         seconds=supervisor.seconds,
         best_return=supervisor.best_return,
+        is_best_evaluated=evaluator.has_chosen,
     )
 
 
@@ -198,6 +215,7 @@ def _tracker_class(name: str, plugins: Plugins) -> type[Tracker]:
     tracker: object = plugins.trackers.get(name).load()
     if not (isinstance(tracker, type) and issubclass(tracker, Tracker)):
         raise RunError(f"Tracker {name!r} leads to {tracker!r}, which is no subclass of igx.rl.trackers.Tracker.")
+    tracker.require()
     return tracker
 
 

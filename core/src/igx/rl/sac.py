@@ -91,7 +91,7 @@ class Sac(SACAgent):
         """Allocate what is acted by and learned from."""
         envs, device = self.num_actors, self.torch_device
         widths = transition_widths(observations=self.obs_shape[0], actions=self.actions_num)
-        self.replay = ReplayBuffer(widths, capacity=self.config["buffer_size"], num_added=envs, device=device)
+        self.replay = ReplayBuffer(widths, capacity=self.config["buffer_size"], device=device)
         self.stored = 0
         """Transitions in it, as the host knows them."""
         self.episodes = EpisodeSums(envs, device)

@@ -18,7 +18,7 @@ class Stopwatch:
         self._running, self._spare = Laps(), Laps()
 
     def enter(self, phase: str) -> None:
-        """From here on time counts for `phase`."""
+        """From here on time counts for `phase`; for nothing if that is empty."""
         self._running.enter(phase, is_cuda=self._is_cuda)
 
     def stop(self) -> "Laps":
@@ -52,7 +52,8 @@ class Laps:
         """Seconds of every phase but the last; waits for the device."""
         seconds: defaultdict[str, float] = defaultdict(float)
         for index, phase in enumerate(self.phases[:-1]):
-            seconds[phase] += self._between(index, index + 1)
+            if phase:
+                seconds[phase] += self._between(index, index + 1)
         return dict(seconds)
 
     def _between(self, start: int, end: int) -> float:

@@ -15,11 +15,13 @@ from igx.plugins.isolation import Failure, attempt
 from igx.rl import checkpoints
 from igx.rl.blame import broken_terms
 from igx.rl.checkpoints import State
+from igx.rl.evaluator import Evaluator
 from igx.rl.metrics import EpisodeMeans, Metrics, Scalars, first_not_finite
 from igx.rl.origin import with_origin
 from igx.rl.rl_games import AlgoObserver
 from igx.rl.run_folder import RunFolder
 from igx.rl.stopping import Stopped, StopSignals
+from igx.rl.stopwatch import Stopwatch
 from igx.rl.trackers import Run, Tracker
 
 logger = logging.getLogger(__name__)
@@ -56,6 +58,7 @@ class Supervisor(AlgoObserver):
         plugins: whose observers are told.
         display: who shows them.
         signals: who knows whether the run should end.
+        evaluator: who judges the policy.
     """
 
     algo: Any  # rl_games' algorithms share no typed base
@@ -68,6 +71,7 @@ class Supervisor(AlgoObserver):
         plugins: Plugins,
         display: Display,
         signals: StopSignals,
+        evaluator: Evaluator,
     ) -> None:
         self.run, self.settings = run, run.config.run
         self.folder = RunFolder(run.folder)
@@ -76,7 +80,7 @@ class Supervisor(AlgoObserver):
         self.epochs, self.frames, self.seconds = 0, 0, 0.0
         self.env, self._plugins = env, plugins
         self._trackers: list[Tracker] = []
-        self._display, self._signals = display, signals
+        self._display, self._signals, self._evaluator = display, signals, evaluator
         self._best: State | None = None
         self._best_written_at = -math.inf
         self._of_epoch: Metrics = {}
@@ -85,8 +89,13 @@ class Supervisor(AlgoObserver):
         self._warned_overflows: set[str] = set()
 
     def begin(self, trackers: Iterable[type[Tracker]]) -> None:
-        """Open the trackers and tell the observers that the run starts; a tracker that fails later is left out."""
-        self._trackers += (tracker(self.run) for tracker in trackers)
+        """Open the trackers and tell the observers that the run starts; a tracker that fails is left out."""
+        for tracker in trackers:
+            opened = attempt(partial(tracker, self.run))
+            if isinstance(opened, Failure):
+                _report(tracker, opened)
+            else:
+                self._trackers.append(opened)
         self._plugins.notify("igx_run_started", run=self.run)
 
     def after_init(self, algo: Any) -> None:
@@ -99,6 +108,8 @@ class Supervisor(AlgoObserver):
         kept: State = state.get(_KEPT, {})
         self.best_return = kept.get("best_return")
         self._episodes.load_state_dict(kept.get("episodes", {}))
+        if "evaluator" in kept:
+            self._evaluator.load_state_dict(kept["evaluator"])
 
     def is_ending(self) -> bool:
         """Whether the run ends with the current epoch: then everything is saved as it is at that epoch's end."""
@@ -114,7 +125,9 @@ class Supervisor(AlgoObserver):
         self.epochs, self.frames, self.seconds = epoch_num, int(self.algo.frame), total_time
         metrics = self._collect()
         self._refuse_divergence(metrics)
-        self._keep_checkpoints(metrics)
+        metrics |= self._evaluate(metrics)
+        self._keep_best(metrics)
+        self._keep_checkpoints()
         self._publish(metrics)
         self._warn(metrics)
         self._stop_if_due(metrics)
@@ -129,7 +142,14 @@ class Supervisor(AlgoObserver):
         self._save(self.folder.last)
 
     def close(self, outcome: str) -> None:
-        """Tell everybody that the run has ended."""
+        """Write down how the run ended, and tell everybody."""
+        self.folder.conclude(
+            outcome,
+            epochs=self.epochs,
+            frames=self.frames,
+            seconds=self.seconds,
+            best_since=self.settings.save_best_after,
+        )
         for tracker in tuple(self._trackers):
             self._ask(tracker, partial(tracker.close, outcome))
         self._plugins.notify("igx_run_ended", run=self.run, outcome=outcome)
@@ -169,12 +189,33 @@ class Supervisor(AlgoObserver):
             advice = f"`igx check {self.settings.task}` may tell when"
         return RunFailure(f"Training diverged in epoch {self.epochs}: {what}; {good}. {advice}.")
 
-    def _keep_checkpoints(self, metrics: Metrics) -> None:
-        settings = self.settings
-        reached = metrics.get("return", -math.inf)
-        if self.epochs >= settings.save_best_after and reached > float(self.algo.last_mean_rewards):
+    def _evaluate(self, metrics: Metrics) -> Metrics:
+        """Evaluate the policy if its time has come and nobody waits for the run to end."""
+        evaluator, is_last = self._evaluator, self._is_last(metrics)
+        if self._signals.received is not None or not evaluator.is_due(metrics, is_last=is_last):
+            return {}
+        stopwatch: Stopwatch | None = getattr(self.algo, "stopwatch", None)
+        if stopwatch is not None:
+            stopwatch.enter("")  # on CUDA the rollout after this epoch has begun already
+        evaluator.prepare()
+        return evaluator.evaluate(self._policy_weights()) if evaluator.is_due(metrics, is_last=is_last) else {}
+
+    def _keep_best(self, metrics: Metrics) -> None:
+        """Keep the policy if it is better than the best one; once that was chosen by evaluation, only by evaluation."""
+        evaluator, best = self._evaluator, float(self.algo.last_mean_rewards)
+        is_evaluated = "eval/return" in metrics
+        if is_evaluated and not evaluator.has_chosen:
+            best = -math.inf
+        elif evaluator.has_chosen and not is_evaluated:
+            return
+        reached = metrics.get("eval/return" if is_evaluated else "return", -math.inf)
+        if self.epochs >= self.settings.save_best_after and reached > best:
             self.algo.last_mean_rewards = self.best_return = reached
-            self._best = self._policy()
+            self._best = checkpoints.copied(self._policy_weights())
+            evaluator.has_chosen = is_evaluated
+
+    def _keep_checkpoints(self) -> None:
+        settings = self.settings
         if time.monotonic() - self._best_written_at >= _BEST_EVERY_S:
             self._write_best()
         if settings.save_every and self.epochs % settings.save_every == 0:
@@ -182,10 +223,10 @@ class Supervisor(AlgoObserver):
             self._save(self.folder.epoch(self.epochs))
             self._prune()
 
-    def _policy(self) -> State:
-        """The policy as it is now, without the environments that it is acting in."""
+    def _policy_weights(self) -> State:
+        """The policy as it is now, without the environments that it is acting in; its tensors are the algorithm's."""
         read = getattr(self.algo, "get_policy_weights", self.algo.get_full_state_weights)
-        state = checkpoints.copied({name: value for name, value in read().items() if name not in _OF_THE_MOMENT})
+        state = {name: value for name, value in read().items() if name not in _OF_THE_MOMENT}
         return with_origin(state, self.run.config, self.env)
 
     def _write_best(self) -> None:
@@ -204,7 +245,11 @@ class Supervisor(AlgoObserver):
         state = self.algo.get_full_state_weights()
         if not checkpoints.is_finite(state):
             raise self._diverged("its weights are not finite")
-        kept = {"best_return": self.best_return, "episodes": self._episodes.state_dict()}
+        kept = {
+            "best_return": self.best_return,
+            "episodes": self._episodes.state_dict(),
+            "evaluator": self._evaluator.state_dict(),
+        }
         checkpoints.save(path, with_origin({**state, _KEPT: kept}, self.run.config, self.env))
         for tracker in tuple(self._trackers):
             self._ask(tracker, partial(tracker.add_checkpoint, path, epoch=self.epochs))
@@ -217,12 +262,9 @@ class Supervisor(AlgoObserver):
 
     def _ask(self, tracker: Tracker, action: partial[None]) -> None:
         failure = attempt(action)
-        if not isinstance(failure, Failure):
-            return
-        if isinstance(failure.error, IgxError):
-            raise failure.error
-        self._trackers.remove(tracker)
-        logger.warning("%s failed (%s); it gets no more metrics", type(tracker).__name__, failure.reason)
+        if isinstance(failure, Failure):
+            _report(type(tracker), failure)
+            self._trackers.remove(tracker)
 
     def _warn(self, metrics: Metrics) -> None:
         unstable = metrics.get("unstable", 0.0)
@@ -237,6 +279,21 @@ class Supervisor(AlgoObserver):
     def _stop_if_due(self, metrics: Metrics) -> None:
         if self._signals.received is not None:
             raise Stopped(self._signals.received.name)
-        aim = self.settings.score_to_win
-        if aim is not None and metrics.get("return", -math.inf) > aim:
+        if self._has_won(metrics):
             raise Stopped("score_to_win")
+
+    def _is_last(self, metrics: Metrics) -> bool:
+        """Whether the run ends with this epoch, as far as its settings tell."""
+        limits = ((self.epochs, self.settings.max_epochs), (self.frames, self.settings.max_frames))
+        return self._has_won(metrics) or any(limit is not None and count >= limit for count, limit in limits)
+
+    def _has_won(self, metrics: Metrics) -> bool:
+        aim = self.settings.score_to_win
+        return aim is not None and metrics.get("return", -math.inf) > aim
+
+
+def _report(tracker: type[Tracker], failure: Failure) -> None:
+    """Say that a tracker is left out; what igx raises on purpose ends the run."""
+    if isinstance(failure.error, IgxError):
+        raise failure.error
+    logger.warning("%s failed (%s); it gets no more metrics", tracker.__name__, failure.reason)

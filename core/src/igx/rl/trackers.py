@@ -1,14 +1,16 @@
-"""Where a run's metrics are recorded: TensorBoard, a file of JSON lines, and what plugins add by `igx_trackers`."""
+"""Where a run's metrics are recorded: trackers, TensorBoard's, and the file of JSON lines that every run has."""
 
 import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 from typing import Any, ClassVar
 
-from igx.config.run_config import RunConfig
+from igx.config.run_config import RunConfig, dump
 from igx.errors import RunFailure
+from igx.rl.cutting import cut_events, cut_json_lines
 from igx.rl.metrics import NAMES
 
 
@@ -19,23 +21,36 @@ class Run:
     Attributes:
         folder: where it writes; see `igx.rl.run_folder.RunFolder`.
         config: its settings.
-        resumed_at_epoch: the epoch that it goes on after, if it has been stopped before; later ones are done again.
+        resumed_at_epoch: the epoch whose checkpoint it goes on from, and is done again after; None for a new run.
     """
 
     folder: Path
     config: RunConfig
     resumed_at_epoch: int | None = None
 
+    def environment(self) -> dict[str, Any]:
+        """What `environment.json` says of versions, hardware, git state and command; `Any`, as JSON is."""
+        file = self.folder / "environment.json"
+        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
 
 class Tracker:
     """Records the metrics of one run somewhere; a plugin's tracker subclasses this.
 
+    What it raises, here or later, leaves it out with a warning, and the run goes on. What it does takes place between
+    two rollouts, so it must be quick; `igx.rl.tracker_process` is for libraries that are not.
+
     Args:
-        run: the run; its folder exists.
+        run: the run; its folder exists. If `run.resumed_at_epoch` is given, the same curve goes on: what was recorded
+            of later epochs no longer counts.
     """
 
     def __init__(self, run: Run) -> None:
         self.run = run
+
+    @classmethod
+    def require(cls) -> None:
+        """Refuse, by an `IgxError`, to begin without something that is needed; asked before a run has a folder."""
 
     def log(self, metrics: Mapping[str, float]) -> None:
         """Record one epoch; see `igx.rl.metrics.Metrics`. A number may be infinite or not a number."""
@@ -57,6 +72,8 @@ class JsonLines(Tracker):
     def __init__(self, run: Run) -> None:
         super().__init__(run)
         self._path = run.folder / "metrics.jsonl"
+        if run.resumed_at_epoch is not None:
+            cut_json_lines(self._path, after_epoch=run.resumed_at_epoch)
         self._file = self._path.open("a", encoding="utf-8")
 
     def log(self, metrics: Mapping[str, float]) -> None:
@@ -81,7 +98,10 @@ class JsonLines(Tracker):
 
 
 class TensorBoardTracker(Tracker):
-    """Writes `summaries/` under rl_games' tags, so that its users find what they know; ours where it has none."""
+    """Writes `summaries/` under rl_games' tags, so that its users find what they know; ours where it has none.
+
+    The texts `config` and `environment` stand beside the curves. TensorBoard shows neither videos nor checkpoints.
+    """
 
     _BY_THREE_AXES: ClassVar[Mapping[str, str]] = {
         "return": "rewards",
@@ -95,7 +115,14 @@ class TensorBoardTracker(Tracker):
         super().__init__(run)
         from torch.utils.tensorboard import FileWriter
 
-        self._writer = FileWriter(str(run.folder / "summaries"), flush_secs=5)
+        folder, frames = run.folder / "summaries", None
+        if run.resumed_at_epoch is not None:
+            frames = cut_events(folder, after_epoch=run.resumed_at_epoch)
+        self._writer = FileWriter(str(folder), flush_secs=5)
+        if frames is None:
+            self._describe()
+        else:
+            self._purge(frames + 1)
 
     def log(self, metrics: Mapping[str, float]) -> None:
         """Write one point of each curve over frames, the returns' over epochs and seconds as well."""
@@ -110,6 +137,23 @@ class TensorBoardTracker(Tracker):
     def close(self, outcome: str) -> None:
         """Write what is left."""
         self._writer.close()
+
+    def _describe(self) -> None:
+        """Write the settings, and where the run was made, as texts."""
+        from torch.utils.tensorboard.summary import text
+
+        described = {"config": dump(self.run.config), "environment": json.dumps(self.run.environment(), indent=2)}
+        for tag, content in described.items():
+            self._writer.add_summary(text(tag, indent(content, " " * 4)), 0)  # four spaces are code in Markdown
+
+    def _purge(self, step: int) -> None:
+        """Make a TensorBoard that is open forget what it has read from `step` on."""
+        from tensorboard.compat.proto import event_pb2
+
+        event: Any = event_pb2  # what protobuf makes has no types
+
+        start = event.SessionLog(status=event.SessionLog.START)
+        self._writer.add_event(event.Event(session_log=start), step)
 
     def _write(self, values: Mapping[str, float], *, step: float) -> None:
         """Write the points of one step as one record: thirty of them take milliseconds, at every epoch."""

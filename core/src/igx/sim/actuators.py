@@ -51,7 +51,10 @@ class ActuatorState(ABC):
         action_names: what each of its actions drives.
         control: what the engine is told, in the unit of the control, shape `[num_envs, num_actions]`.
         mask: the environments in which `begin` changes something, bool `[num_envs]`.
+        is_integrated: whether actions change the control instead of being it.
     """
+
+    is_integrated: bool = False
 
     def __init__(self, declared: Actuator[Any], simulator: Simulator) -> None:
         model, prefix = simulator.model, f"{declared.name}:"
@@ -66,8 +69,16 @@ class ActuatorState(ABC):
         return len(self.action_names)
 
     @abstractmethod
+    def controls(self, action: Tensor, last: Tensor) -> Tensor:
+        """What an action makes of the controls before it; both, and the result, are `[any number, num_actions]`."""
+
     def apply(self, action: Tensor) -> None:
         """Set the controls from actions, shape `[num_envs, num_actions]`."""
+        self.control.copy_(self.controls(action, self.control))
+
+    def describe(self) -> dict[str, Any]:
+        """What `controls` computes: a `formula`, and the numbers in it, one for all actions or a list of one each."""
+        return {}
 
     def begin(self) -> None:  # noqa: B027  # most have nothing to do
         """Start anew in the environments of `mask`, whose state was just written and whose controls are 0."""
@@ -319,8 +330,12 @@ class JointActuatorState(ActuatorState):
         self._offset = declared.offset(self._positions(simulator.default_qpos))
         self._scale = torch.as_tensor(declared.scales(self.joint_names), dtype=torch.float32, device=device)
 
-    def apply(self, action: Tensor) -> None:
-        torch.addcmul(self._offset, self._scale, action, out=self.control)
+    def controls(self, action: Tensor, last: Tensor) -> Tensor:
+        return torch.addcmul(self._offset, self._scale, action)
+
+    def describe(self) -> dict[str, Any]:
+        numbers = {"offset": self._offset.tolist(), "scale": self._scale.tolist()}
+        return {"formula": "offset + scale * action", **numbers}
 
     def _positions(self, qpos: Tensor) -> Tensor:
         """Positions of the driven joints in the state `qpos`, shape `[..., nq]` to `[..., num_actions]`."""
@@ -344,14 +359,20 @@ class JointPositionState(JointActuatorState):
 class IntegratedTargetState(JointActuatorState):
     """The live control of joints whose position targets are moved by actions."""
 
+    is_integrated = True
+
     def __init__(self, declared: JointPosition, simulator: Simulator) -> None:
         super().__init__(declared, simulator)
         self._all_qpos = simulator.field("qpos")
         self._step = self._scale * simulator.step_dt
         self._lower, self._upper = self._joints.lower[self._driven], self._joints.upper[self._driven]
 
-    def apply(self, action: Tensor) -> None:
-        torch.clamp(self.control + self._step * action, self._lower, self._upper, out=self.control)
+    def controls(self, action: Tensor, last: Tensor) -> Tensor:
+        return torch.clamp(last + self._step * action, self._lower, self._upper)
+
+    def describe(self) -> dict[str, Any]:
+        numbers = {"step": self._step.tolist(), "lower": self._lower.tolist(), "upper": self._upper.tolist()}
+        return {"formula": "clip(last_control + step * action, lower, upper)", **numbers}
 
     def begin(self) -> None:
         self.control.copy_(torch.where(self.mask[:, None], self._positions(self._all_qpos), self.control))
@@ -362,30 +383,42 @@ class ThrustState(ActuatorState):
 
     def __init__(self, declared: Thrust, simulator: Simulator) -> None:
         super().__init__(declared, simulator)
-        self._axes, self._swivel, self._is_integrated = len(declared.axes), declared.swivel, declared.integrated
+        self._axes, self._swivel, self.is_integrated = len(declared.axes), declared.swivel, declared.integrated
         self._scale = declared.scale * (simulator.step_dt if declared.integrated else 1.0)
         self._least, self._most = declared.limits or (-math.inf, math.inf)
         if self._least > self._most:
             raise TaskError(
                 f"{declared.name!r} has the limits {declared.limits}; the first must not be above the second."
             )
-        forces = self.control.unflatten(1, (-1, self._axes))  # of each body, in its own axes
-        self._sideways, self._thrust = forces[..., :-1], forces[..., -1]
+        self._thrust = self._forces(self.control)[..., -1]
 
     @property
     def thrust(self) -> Tensor:
         """Force of each body along its z axis [N], shape `[num_envs, bodies]`."""
         return self._thrust
 
-    def apply(self, action: Tensor) -> None:
-        actions = action.unflatten(1, (-1, self._axes))
-        wanted = self._scale * actions[..., -1]
-        if self._is_integrated:
-            wanted = wanted + self._thrust
-        self._thrust.copy_(wanted.clamp(self._least, self._most))
-        if self._swivel is not None:
-            lean = actions[..., :-1].clamp(-self._swivel, self._swivel)
-            self._sideways.copy_(self._thrust[..., None] * lean)
+    def controls(self, action: Tensor, last: Tensor) -> Tensor:
+        actions = self._forces(action)
+        wanted = self._scale * actions[..., -1:]
+        if self.is_integrated:
+            wanted = wanted + self._forces(last)[..., -1:]
+        thrust = wanted.clamp(self._least, self._most)
+        if self._swivel is None:
+            return thrust.flatten(1)
+        lean = actions[..., :-1].clamp(-self._swivel, self._swivel)
+        return torch.cat([thrust * lean, thrust], dim=-1).flatten(1)
+
+    def describe(self) -> dict[str, Any]:
+        wanted = "last_thrust + scale * action" if self.is_integrated else "scale * action"
+        numbers = {"scale": self._scale, "lower": self._least, "upper": self._most}
+        if self._swivel is None:
+            return {"formula": f"clip({wanted}, lower, upper)", **numbers}
+        lean = "of each body x, y and z: thrust * clip(action, -swivel, swivel), the same, and "
+        return {"formula": f"{lean}thrust = clip({wanted}, lower, upper)", **numbers, "swivel": self._swivel}
+
+    def _forces(self, columns: Tensor) -> Tensor:
+        """Actions or controls by body and axis, shape `[rows, bodies, axes]`."""
+        return columns.unflatten(1, (-1, self._axes))
 
 
 def _limit(actuator: mujoco.MjsActuator, effort: float | None) -> None:

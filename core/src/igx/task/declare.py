@@ -31,7 +31,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "observation": {"scale": 1.0, "noise": None, "delay": 0, "group": "policy", "enabled": True},
     "termination": {"enabled": True},
     "remembered": {},
-    "metric": {},
+    "metric": {"at_end": False},
     "command": {"every_s": None},
     "start": {"writes": (), "enabled": True},
     "reset": {"writes": (), "enabled": True},
@@ -265,9 +265,21 @@ def remembered(function: TermFunction | None = None, /, **params: Any) -> Any:
     return _declarator("remembered")(function, **params)
 
 
-def metric(function: TermFunction | None = None, /, **params: Any) -> Any:
-    """Declare a number worth logging, shape `[num_envs]`; its mean over each episode is."""
-    return _declarator("metric")(function, **params)
+def metric(function: TermFunction | None = None, /, *, at_end: bool = False, **params: Any) -> Any:
+    """Declare a number worth logging, shape `[num_envs]`: its mean over each episode is, or its value in the last step.
+
+    A metric called `success` tells whether an episode has gone well, 1 or 0, wherever a policy is judged::
+
+        @metric(at_end=True)
+        def success(self) -> Tensor:
+            return self.distance() < self.config.tolerance
+
+    Args:
+        function: the term; what is true counts as 1.
+        at_end: log its value in the step that ends the episode, instead of the mean over its steps.
+        params: parameters of the function.
+    """
+    return _declarator("metric")(function, at_end=at_end, **params)
 
 
 def command(function: TermFunction | None = None, /, *, every_s: Any = None, **params: Any) -> Any:

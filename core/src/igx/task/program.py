@@ -55,6 +55,7 @@ class Program:
         weighted_terms: what each reward term contributed, `[num_envs, terms]`.
         terminated, truncated, done: bool `[num_envs]`; an episode is truncated only where it is not terminated.
         unstable: environments that the guard ended in this step, bool `[num_envs]`.
+        episode_columns: what `finished_episodes` tells, in its order.
     """
 
     @torch.no_grad()  # a task may have networks of its own; what they give is not learned through
@@ -79,6 +80,12 @@ class Program:
         self._measure()
         rewards, metrics = (f"reward/{name}" for name in self._rewards), (f"metric/{name}" for name in self._metrics)
         self._columns = ("return", "length", *rewards, *metrics)
+        self.episode_columns = (*self._columns, "unstable")
+        at_end = {name: options["at_end"] for name, (_, options, _) in task.chosen["metric"].items()}
+        self._steps_averaged = {f"metric/{name}" for name, is_last in at_end.items() if not is_last}
+        self._at_end = torch.tensor(list(at_end.values()), dtype=torch.bool, device=task.device)
+        self._is_averaged = torch.tensor([c in self._steps_averaged for c in self._columns], device=task.device)
+        self._tells_ends = any(at_end.values())
         self._one = torch.ones_like(self.reward)
         self._episode, self._finished = task.zeros(len(self._columns)), task.zeros(len(self._columns))
         self._finished_count, self._unstable_count = task.zeros(), task.zeros()
@@ -290,6 +297,8 @@ class Program:
         columns = [self.reward[:, None], self._one[:, None], self.weighted_terms]
         if self._metrics:
             metrics = torch.stack([term().float() for term in self._metrics.values()], -1)
+            if self._tells_ends:
+                broken = broken | (self._at_end & ~self.done[:, None])
             columns.append(metrics.masked_fill(broken, 0.0))
         self._episode += torch.cat(columns, dim=-1)
         self._finished.addcmul_(self._episode, self.done.float()[:, None])
@@ -392,8 +401,8 @@ class Program:
     def episode_metrics(self, collected: Readout) -> dict[str, float]:
         """Means over the episodes that were collected, and how many environments were unstable.
 
-        `return`, `length` and `reward/NAME` are per episode, `metric/NAME` is the mean over an episode's steps; without
-        a finished episode only the counts are there, and what is not finite.
+        `return`, `length` and `reward/NAME` are per episode, `metric/NAME` is the mean over an episode's steps, or its
+        value in the last one; without a finished episode only the counts are there, and what is not finite.
         """
         sums = collected.read()
         metrics = {name: sums[name] for name in ("episodes", "unstable")}
@@ -401,10 +410,23 @@ class Program:
             means = {name: sums[name] / metrics["episodes"] for name in self._columns}
             metrics |= {"return": means["return"], "length": means["length"]}
             metrics |= {f"reward/{name}": means[f"reward/{name}"] for name in self._rewards}
-            metrics |= {f"metric/{name}": means[f"metric/{name}"] / means["length"] for name in self._metrics}
+            named = (f"metric/{name}" for name in self._metrics)
+            metrics |= {n: means[n] / means["length"] if n in self._steps_averaged else means[n] for n in named}
         else:  # a running episode's numbers count 0 times, which is not 0 where they are no numbers
             metrics |= {name: sums[name] for name in self._columns if not math.isfinite(sums[name])}
         return metrics
+
+    def finished_episodes(self) -> Tensor:
+        """What the episode that ended in each environment came to, shape `[num_envs, len(episode_columns)]`.
+
+        The numbers of `episode_metrics`, for each episode by itself, and whether the guard ended it; 0 where none
+        ended. Who asks after every step misses no episode, and `collect` then has nothing to tell.
+        """
+        length = self._finished[:, 1:2].clamp(min=1.0)
+        numbers = torch.where(self._is_averaged, self._finished / length, self._finished)
+        finished = torch.cat([numbers, self._unstable_count[:, None]], dim=-1)
+        self._forget_metrics()
+        return finished
 
     def broken_observations(self, shown: Mapping[str, Tensor]) -> list[str]:
         """Observations that are not finite in what groups of them have shown, shape `[num_envs, width]` each."""

@@ -253,7 +253,9 @@ def configured_terms(task: type[Task], config: TaskConfig) -> dict[str, dict[str
     configured: dict[str, dict[str, ChosenTerm]] = {}
     for kind in ("remembered", "metric"):
         own = task.terms.get(kind, {})
-        configured[kind] = {name: (term, {}, resolve_settings(term.params, config)) for name, term in own.items()}
+        configured[kind] = {
+            name: (term, dict(term.options), resolve_settings(term.params, config)) for name, term in own.items()
+        }
     for kind, section in SECTIONS.items():
         terms: dict[str, ChosenTerm] = {}
         for name, settings in getattr(config, section, ()):

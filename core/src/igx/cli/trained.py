@@ -1,0 +1,39 @@
+"""The settings of a trained run, for the commands that take one up again."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from igx.config.overrides import Assignment, parse_override
+from igx.plugins import load_plugins
+
+if TYPE_CHECKING:
+    from igx.config.run_config import RunConfig
+
+
+def settings_of(
+    config_file: Path, *, command: str, changed: Mapping[str, object], overrides: Sequence[str] = ()
+) -> "RunConfig":
+    """A run's own settings, with what a command does otherwise.
+
+    Args:
+        config_file: the run's `config.yaml`.
+        command: who asks, for messages.
+        changed: dotted path → value of what the command decides; None leaves the run's.
+        overrides: settings such as ``task.episode_steps=100``, which have the last word.
+
+    Raises:
+        ConfigError: they don't exist, or have a wrong value.
+    """
+    import torch
+
+    from igx.config.compose import compose
+
+    flags = [Assignment(path, value, command) for path, value in changed.items() if value is not None]
+    return compose(
+        plugins=load_plugins(),
+        config_file=config_file,
+        overrides=[*flags, *(parse_override(text) for text in overrides)],
+        cuda_available=torch.cuda.is_available,
+        for_training=False,
+    ).config

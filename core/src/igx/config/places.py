@@ -1,0 +1,6 @@
+"""Where things are unless a setting says otherwise; light, for commands that read no settings."""
+
+from pathlib import Path
+
+RUNS_DIR = Path("runs")
+"""The folder that holds the runs."""
