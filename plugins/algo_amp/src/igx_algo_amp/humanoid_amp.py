@@ -57,7 +57,7 @@ class HumanoidAmpConfig(TaskConfig):
 
 
 class HumanoidAmp(Task):
-    """Move as recorded motions do; the episode ends when something else than the feet touches the ground.
+    """Move as recorded motions do; the episode ends when something else than the feet touches anything, itself too.
 
     As in IsaacGymEnvs 1.5.1, except that standing starts have the arms stretched out sideways (there the shoulders'
     angles are of the other sign, which puts the arms into the chest), that hybrid starts draw anew each time, and that
