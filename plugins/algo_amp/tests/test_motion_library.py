@@ -170,6 +170,12 @@ def test_motions_are_drawn_by_weight_and_times_evenly() -> None:
     assert time[index == 1].max() <= motions[1].duration
 
 
+def test_a_motion_of_weight_0_is_never_drawn() -> None:
+    drawn = library(random_motion(), random_motion(1), random_motion(2), weights=[0.1, 0.6, 0.0])
+    index, _ = drawn.pick(torch.tensor([[0.0, 0.5], [1.0 - 2**-24, 0.5]]))
+    assert index.tolist() == [0, 1]
+
+
 def test_states_of_several_motions_are_each_its_own() -> None:
     motions = [random_motion(seed, frames) for seed, frames in ((0, 12), (1, 30))]
     together = library(*motions).state(torch.tensor([1, 0]), torch.tensor([0.8, 0.2]))
@@ -181,7 +187,7 @@ def test_states_of_several_motions_are_each_its_own() -> None:
 def test_a_motion_of_another_robot_is_refused() -> None:
     motion = random_motion()
     other = dataclasses.replace(motion, body_names=("hips", *motion.body_names[1:]))
-    with pytest.raises(MotionError, match="'nonsense' has 15 bodies not the robot's: it has no 'pelvis'"):
+    with pytest.raises(MotionError, match="The bodies of motion 'nonsense' are not the robot's: it has no 'pelvis'"):
         library(other)
 
 

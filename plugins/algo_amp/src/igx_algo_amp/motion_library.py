@@ -40,7 +40,7 @@ class MotionState(NamedTuple):
     key_pos: Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Skeleton:
     """What a motion must have to move a robot: its bodies, and how each is joined to its parent.
 
@@ -78,14 +78,16 @@ class Skeleton:
         return cls(names, np.array(model.body_pos[bodies]), hinges, tuple(balls))
 
     @property
+    def joint_bodies(self) -> list[int]:
+        """Bodies that hang on a joint."""
+        return sorted({*self.balls, *self.hinge_axes})
+
+    @property
     def columns(self) -> list[tuple[int, int | None]]:
         """Of each coordinate of the joints its body, and of a ball joint which axis."""
         columns: list[tuple[int, int | None]] = []
-        for body in range(len(self.body_names)):
-            if body in self.hinge_axes:
-                columns.append((body, None))
-            elif body in self.balls:
-                columns += [(body, 0), (body, 1), (body, 2)]
+        for body in self.joint_bodies:
+            columns += [(body, None)] if body in self.hinge_axes else [(body, 0), (body, 1), (body, 2)]
         return columns
 
     def require(self, motion: Motion) -> None:
@@ -97,7 +99,7 @@ class Skeleton:
         if motion.body_names != self.body_names:
             first = next((name for name in self.body_names if name not in motion.body_names), "")
             what = f"it has no {first!r}" if first else "they stand in another order, or there are more"
-            raise MotionError(f"Motion {motion.name!r} has {len(motion.body_names)} bodies not the robot's: {what}.")
+            raise MotionError(f"The bodies of motion {motion.name!r} are not the robot's: {what}.")
 
 
 class MotionLibrary:
@@ -141,19 +143,22 @@ class MotionLibrary:
         self._fps = self._tensor([motion.fps for motion in motions])
         self._loops = torch.tensor([motion.loop for motion in motions], device=device)
         self._travel = self._tensor(np.stack([motion.travel for motion in motions]))
-        self._cumulative = self._tensor(np.cumsum(np.divide(weights, np.sum(weights))))
+        cumulative = np.cumsum(weights) / np.sum(weights)
+        cumulative[np.flatnonzero(weights)[-1] :] = np.inf  # rounding must not lead to one of weight 0
+        self._cumulative = self._tensor(cumulative)
         self._root_pos = self._joined(frames, "root_pos")
         self._rotations = self._joined(frames, "rotations")
         self._lin_vel, self._ang_vel = self._joined(frames, "lin_vel"), self._joined(frames, "ang_vel")
         self._joint_vel, self._key_pos = self._joined(frames, "joint_vel"), self._joined(frames, "key_pos")
-        columns = skeleton.columns
-        joint_bodies = sorted({*skeleton.balls, *skeleton.hinge_axes})
-        rotation_of = {body: place for place, body in enumerate(joint_bodies, start=1)}  # the root's stands first
-        flat = [3 * (rotation_of[body] - 1) + (axis or 0) for body, axis in columns]
-        self._is_hinge = torch.tensor([axis is None for _, axis in columns], device=device)
-        self._columns = torch.tensor(flat, device=device)
-        axes = [skeleton.hinge_axes.get(body, np.zeros(3)) for body in joint_bodies]
-        self._axes = self._tensor(np.stack(axes))
+        self._find_joints(skeleton)
+
+    def _find_joints(self, skeleton: Skeleton) -> None:
+        """Note where the joints' coordinates are among the rotation vectors of their bodies."""
+        bodies, columns = skeleton.joint_bodies, skeleton.columns
+        places = [3 * bodies.index(body) + (axis or 0) for body, axis in columns]
+        self._columns = torch.tensor(places, device=self._device)
+        self._is_hinge = torch.tensor([axis is None for _, axis in columns], device=self._device)
+        self._axes = self._tensor(np.stack([skeleton.hinge_axes.get(body, np.zeros(3)) for body in bodies]))
 
     def _tensor(self, values: object) -> Tensor:
         return torch.as_tensor(np.asarray(values, dtype=np.float32), device=self._device)
@@ -171,7 +176,6 @@ class MotionLibrary:
             Indices of motions, int64 `[n]`, and times [s], `[n]`.
         """
         index = torch.searchsorted(self._cumulative, uniform[:, 0].contiguous(), right=True)
-        index = index.clamp(max=len(self.names) - 1)
         return index, uniform[:, 1] * self.durations[index]
 
     def sample(self, count: int, *, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -218,8 +222,7 @@ class _Frames:
     def __init__(self, motion: Motion, skeleton: Skeleton, key_bodies: Sequence[str]) -> None:
         positions, world_rotations = motion.poses(skeleton.offsets)
         self.root_pos = motion.root_pos
-        joint_bodies = sorted({*skeleton.balls, *skeleton.hinge_axes})
-        self.rotations = motion.rotations[:, [0, *joint_bodies]]
+        self.rotations = motion.rotations[:, [0, *skeleton.joint_bodies]]
         self.lin_vel = linear_velocity(motion.root_pos, motion)
         self.ang_vel = angular_velocity(world_rotations[:, 0], motion)
         self.joint_vel = _joint_velocity(motion, skeleton)

@@ -37,7 +37,7 @@ class MotionError(IgxError):
     """A recorded motion is missing or malformed, or does not fit the robot that is to move like it."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Motion:
     """A recorded motion; see the module for what its fields hold.
 
