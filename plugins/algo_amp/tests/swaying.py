@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from igx_algo_amp.config import AmpConfig
 from torch import Tensor
 
 from igx import group, observation
@@ -16,6 +15,7 @@ from igx.plugins import TaskSpec, load_plugins
 from igx.rl.runner import TrainResult, train
 from igx.sim.mujoco_cpu import MujocoCpu
 from igx.tasks.cartpole import Cartpole
+from igx_algo_amp.config import AmpConfig
 
 SPEED = 1.0
 WIDTH = 3

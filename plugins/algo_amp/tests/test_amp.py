@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 import swaying
 import torch
-from igx_algo_amp.agent import AmpAgent
-from igx_algo_amp.discriminator import Discriminator, Penalties
 from swaying import Silent, Swaying, Undemonstrated, composed, config, run
 from torch import Tensor, nn
 
@@ -23,6 +21,8 @@ from igx.rl.resumption import Epochs
 from igx.rl.runner import resume
 from igx.sim.mujoco_cpu import MujocoCpu
 from igx.tasks.cartpole import Cartpole
+from igx_algo_amp.agent import AmpAgent
+from igx_algo_amp.discriminator import Discriminator, Penalties
 
 PENALTIES = Penalties(gradient=5.0, logit=0.05, weights=1e-4)
 

@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-from igx_algo_amp.agent import AmpAgent
-from igx_algo_amp.amp import Amp
 from swaying import Swaying, config
 from torch import Tensor
 
@@ -14,6 +12,8 @@ from igx.env.make import build
 from igx.rl.metrics import Scalars
 from igx.rl.rl_games import AlgoObserver, create_algo
 from igx.sim.mujoco_gpu import MujocoGpu
+from igx_algo_amp.agent import AmpAgent
+from igx_algo_amp.amp import Amp
 
 pytestmark = pytest.mark.gpu
 
