@@ -66,5 +66,5 @@ $(VENV)/.installed: constraints.txt $(PROJECTS) | $(BIN)/python
 
 $(VENV)/.developing: $(VENV)/.installed pyproject.toml
 	@echo "Installing what tests and checks need"
-	@$(PIP) install -c constraints.txt --no-build-isolation -e 'core[gpu,mlflow,wandb]' --group dev
+	@$(PIP) install -c constraints.txt --no-build-isolation -e 'core[gpu,mlflow,wandb]' -e 'plugins/algo_amp[bvh]' --group dev
 	@touch $@

@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FOLDERS = {
     "igx": ROOT / "core",
+    "igx_algo_amp": ROOT / "plugins" / "algo_amp",
     "igx_assets": ROOT / "assets",
     "igx_tasks_locomotion": ROOT / "plugins" / "tasks_locomotion",
 }
@@ -116,6 +117,14 @@ def test_core_alone_lists_its_own_tasks_and_a_plugin_adds_to_them(place: Place, 
     assert "ant" not in alone.split()
     place.install(wheels["igx_tasks_locomotion"])
     assert {"ant", "cartpole"} <= set(place.igx("list-tasks").split())
+
+
+def test_motions_come_with_their_wheel_and_need_no_other_plugin(place: Place, wheels: dict[str, Path]) -> None:
+    for package in ("igx_assets", "igx", "igx_algo_amp"):
+        place.install(wheels[package])
+    assert {"walk", "run"} <= set(place.igx("motions", "list").split())
+    code = "import igx; env = igx.make('humanoid-amp', num_envs=2, device='cpu'); print(env.task.demonstrate(3).shape)"
+    assert "[3, 210]" in run(place.python, "-c", code, cwd=place.folder)
 
 
 def test_core_alone_trains(place: Place, wheels: dict[str, Path]) -> None:

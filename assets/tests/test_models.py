@@ -97,9 +97,10 @@ TOTAL_MASS = {
     "g1": 33.341142,
     "go2": 15.206408,
     "humanoid": 40.844,
+    "humanoid_amp": 48.8908,
 }
 BODIES = {name: read_bodies(name) for name in TOTAL_MASS}
-JOINTS = {name: read_joints(name) for name in TOTAL_MASS}
+JOINTS = {name: read_joints(name) for name in TOTAL_MASS if name != "humanoid_amp"}  # whose ball joints are below
 
 
 def test_every_model_has_a_table() -> None:
@@ -151,6 +152,27 @@ def test_joint(name: str, joint: Joint) -> None:
     np.testing.assert_allclose(compiled.armature, joint.armature)
     np.testing.assert_allclose(compiled.stiffness, joint.stiffness)
     np.testing.assert_allclose(model.jnt_actfrcrange[compiled.id], [-joint.effort, joint.effort])
+
+
+def test_the_amp_humanoids_hinges_about_x_y_and_z_of_one_body_are_a_ball_joint() -> None:
+    model = load("humanoid_amp")
+    published: dict[str, list[Joint]] = {}
+    for joint in read_joints("humanoid_amp"):
+        published.setdefault(joint.body, []).append(joint)
+    joints = [model.joint(i) for i in range(1, model.njnt)]
+    assert [model.body(joint.bodyid[0]).name for joint in joints] == list(published)
+    for compiled, rows in zip(joints, published.values(), strict=True):
+        names = [compiled.name] if len(rows) == 1 else [f"{compiled.name}_{axis}" for axis in "xyz"]
+        assert [row.name for row in rows] == names
+        assert [row.axis for row in rows] == ([(0, 1, 0)] if len(rows) == 1 else [(1, 0, 0), (0, 1, 0), (0, 0, 1)])
+        np.testing.assert_allclose(compiled.pos, rows[0].anchor)
+        np.testing.assert_allclose(compiled.armature, rows[0].armature)
+        assert not compiled.damping.any()
+        assert not compiled.stiffness.any()
+        largest = max(abs(end) for row in rows for end in row.range)
+        expected = rows[0].range if len(rows) == 1 else (0, min(largest, math.radians(170)))
+        assert compiled.type[0] == (mujoco.mjtJoint.mjJNT_HINGE if len(rows) == 1 else mujoco.mjtJoint.mjJNT_BALL)
+        np.testing.assert_allclose(compiled.range, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", JOINTS)

@@ -21,6 +21,7 @@ FOOT_BODIES = {
     "g1": ("left_ankle_roll_link", "right_ankle_roll_link"),
     "go2": ("FL_calf", "FR_calf", "RL_calf", "RR_calf"),
     "humanoid": ("right_foot", "left_foot"),
+    "humanoid_amp": ("right_foot", "left_foot"),
 }
 FOOT_SITES = {
     "anymal_c": ("LF_FOOT", "RF_FOOT", "LH_FOOT", "RH_FOOT"),
@@ -104,7 +105,7 @@ def test_the_pose_stand_has_the_feet_on_the_ground_and_nothing_in_it(name: str) 
 
 def test_the_pose_stand_is_within_the_limits(name: str) -> None:
     model = on_ground(name)
-    limited = model.jnt_limited.astype(bool)
+    limited = model.jnt_limited.astype(bool) & (model.jnt_type != mujoco.mjtJoint.mjJNT_BALL)
     pos = standing(model).qpos[model.jnt_qposadr[limited]]
     assert np.all(pos >= model.jnt_range[limited, 0] - 1e-6)
     assert np.all(pos <= model.jnt_range[limited, 1] + 1e-6)
@@ -216,6 +217,15 @@ def test_the_humanoid_starts_with_straight_legs_5_4_cm_above_the_ground() -> Non
     mujoco.mj_forward(model, data)
     assert data.body("torso").xpos[2] == 1.34
     assert lowest_point(model, data) == pytest.approx(0.0545, abs=5e-4)
+
+
+def test_the_amp_humanoid_starts_8_6_mm_above_the_ground() -> None:
+    model = on_ground("humanoid_amp")
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    assert data.body("pelvis").xpos[2] == 0.89
+    assert lowest_point(model, data) == pytest.approx(0.008584, abs=1e-6)
+    assert not touching(model, data)
 
 
 def test_the_g1_starts_on_straight_legs() -> None:

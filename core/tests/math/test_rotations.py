@@ -17,6 +17,7 @@ from igx.math import (
     quat_conjugate,
     quat_from_axis_angle,
     quat_from_euler,
+    quat_from_rotation_vector,
     quat_from_xyzw,
     quat_multiply,
     roll,
@@ -270,3 +271,10 @@ def test_upright_is_the_height_of_the_turned_z_axis() -> None:
     quat = random_quats()
     torch.testing.assert_close(upright(quat), rotate(quat, Z)[:, 2])
     assert upright(IDENTITY) == 1.0
+
+
+@pytest.mark.parametrize("vector", [[0.0, 0.0, 0.0], [1e-7, 0.0, 0.0], [0.3, -1.2, 0.5], [0.0, 3.1, 0.0]])
+def test_a_rotation_vector_and_its_quaternion_say_the_same(vector: list[float]) -> None:
+    quat = quat_from_rotation_vector(torch.tensor(vector))
+    assert quat.norm().item() == pytest.approx(1.0)
+    assert axis_angle_from_quat(quat).tolist() == pytest.approx(vector, abs=1e-6)

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from scenes import ENGINES, PHYSICS, World, Yard, alive, random_actions
 
 from igx import Articulation, GroundPlane, JointEffort
-from igx.math import quat_from_axis_angle
-from igx.sim.buffers import BufferSizes, probe_buffers
+from igx.math import axis_angle_from_quat, quat_from_axis_angle
+from igx.sim.buffers import BufferSizes, _scatter, probe_buffers
 from igx.sim.simulator import Stage
 
 
@@ -33,6 +34,16 @@ def test_a_scene_that_touches_nothing_gets_little_room() -> None:
     sizes = probe_buffers(alive(robot=Articulation("cartpole")).simulator.model)
     assert 0 < sizes.contacts <= 8
     assert 0 < sizes.constraints <= 12
+
+
+def test_a_probe_turns_ball_joints_within_their_limits() -> None:
+    model = alive(robot=Articulation("humanoid_amp")).simulator.model
+    qpos = np.tile(model.qpos0, (200, 1))
+    _scatter(model, qpos, np.random.default_rng(0))
+    hip = model.joint("robot/right_hip")
+    turns = axis_angle_from_quat(torch.from_numpy(qpos[:, hip.qposadr[0] : hip.qposadr[0] + 4])).norm(dim=-1)
+    assert 0.9 * hip.range[1] < turns[:100].max().item() < hip.range[1]
+    assert not turns[100:].any()
 
 
 def tumble(world: World) -> None:

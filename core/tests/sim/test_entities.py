@@ -169,12 +169,6 @@ def test_a_wrench_nobody_asked_for_is_refused_with_what_to_declare() -> None:
 # Articulation: what models it takes.
 
 
-def test_a_joint_that_is_neither_hinge_nor_slide_is_refused_by_name(model_file: ModelWriter) -> None:
-    ball = '<body name="root"><geom size="0.1"/><body><joint name="hip" type="ball"/><geom size="0.1"/></body></body>'
-    with pytest.raises(ModelError, match=r"Joint 'hip' of model .* is neither a hinge nor a slide"):
-        alive(robot=Articulation(model_file(ball)))
-
-
 @pytest.mark.parametrize(("world", "count"), [("", 0), (HINGED.format(name="a") + '<body name="b"/>', 2)])
 def test_a_model_has_one_body_at_its_top(model_file: ModelWriter, world: str, count: int) -> None:
     with pytest.raises(ModelError, match=f"of 'robot' has {count} bodies at its top; it must have one"):

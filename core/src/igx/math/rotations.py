@@ -37,6 +37,13 @@ def quat_from_axis_angle(axis: Tensor, angle: Tensor) -> Tensor:
     return torch.cat([half.cos(), axis * half.sin()], dim=-1)
 
 
+def quat_from_rotation_vector(vector: Tensor) -> Tensor:
+    """Rotation about `vector`, shape `[..., 3]`, by its length [rad]: the exponential map, shape `[..., 4]`."""
+    half = 0.5 * vector.norm(dim=-1, keepdim=True)
+    # sin(a/2) / a, which tends to 1/2 for small angles
+    return torch.cat([half.cos(), 0.5 * vector * torch.sinc(half / math.pi)], dim=-1)
+
+
 def axis_angle_from_quat(quat: Tensor) -> Tensor:
     """Rotation vector: unit axis times angle in [0, pi] [rad], shape `[..., 3]`."""
     quat = torch.where(quat[..., :1] < 0.0, -quat, quat)

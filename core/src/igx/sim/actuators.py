@@ -17,8 +17,9 @@ from torch import Tensor
 
 from igx.errors import TaskError
 from igx.sim.declared import Declared, PerJoint, Setting, matching, per_joint
-from igx.sim.entities import Articulation, joint_limits
-from igx.sim.placing import own_names, scalar_joints
+from igx.sim.entities import Articulation
+from igx.sim.joints import JointCoordinates
+from igx.sim.placing import DrivenPart, driven_parts, own_names
 from igx.sim.simulator import Simulator
 
 StateT = TypeVar("StateT", bound="ActuatorState")
@@ -106,15 +107,22 @@ class JointActuator(Actuator["JointActuatorState"]):
         self._require("scale", scale, Real | Mapping, what=what, may_be_list=True)
 
     def add_to(self, spec: mujoco.MjSpec) -> None:
-        own = own_names(scalar_joints(spec), name=self.robot.name)
+        own = driven_parts(spec, name=self.robot.name)
         patterns = [self.joints] if isinstance(self.joints, str) else self.joints
         what = f"joint of {self.robot.name!r}"
-        driven = {joint for pattern in patterns for joint in matching(pattern, own, what=what)}
+        driven = {name for pattern in patterns for name in matching(pattern, list(own), what=what)}
+        self._require_whole(driven, own)
         actuators: dict[str, mujoco.MjsActuator] = {}
-        for joint in (joint for joint in own if joint in driven):
-            actuators[joint] = spec.add_actuator(name=f"{self.name}:{joint}", target=self.robot.prefix + joint)
-            actuators[joint].trntype = mujoco.mjtTrn.mjTRN_JOINT
+        for name, (joint, axis) in own.items():
+            if name in driven:
+                actuators[name] = spec.add_actuator(name=f"{self.name}:{name}", target=joint.name)
+                actuators[name].trntype = mujoco.mjtTrn.mjTRN_JOINT
+                if axis is not None:
+                    actuators[name].gear[:] = [*(float(axis == other) for other in range(3)), 0.0, 0.0, 0.0]
         self._control(actuators)
+
+    def _require_whole(self, driven: set[str], parts: Mapping[str, DrivenPart]) -> None:
+        """Refuse to drive a ball joint in part, where the control is of its rotation as a whole."""
 
     @abstractmethod
     def _control(self, actuators: Mapping[str, mujoco.MjsActuator]) -> None:
@@ -154,6 +162,9 @@ class JointEffort(JointActuator):
 class JointPosition(JointActuator):
     """Actions are joint positions that a PD controller of the engine holds.
 
+    A ball joint takes three: the rotation vector of its target. It turns there the straight way, and `integrated`
+    targets move along the rotation vector.
+
     Args:
         robot: the articulation.
         joints: regular expression of the driven joints, or several.
@@ -185,6 +196,13 @@ class JointPosition(JointActuator):
         self._require("damping", damping, Real | Mapping, what="a number, or numbers by joints")
         self._require("effort_limit", effort_limit, Real | None, what="a number or None")
 
+    def _require_whole(self, driven: set[str], parts: Mapping[str, DrivenPart]) -> None:
+        for name in driven:
+            joint, axis = parts[name]
+            whole = [other for other, (its, _) in parts.items() if its.name == joint.name]
+            if axis is not None and not driven >= set(whole):
+                raise TaskError(f"{self.name!r} holds {name!r} of a ball joint; it must hold {', '.join(whole)}.")
+
     def _control(self, actuators: Mapping[str, mujoco.MjsActuator]) -> None:
         stiffness = self._of("stiffness", self.stiffness, list(actuators))
         damping = self._of("damping", self.damping, list(actuators))
@@ -196,7 +214,7 @@ class JointPosition(JointActuator):
         return default_joint_pos if self.relative else torch.zeros_like(default_joint_pos)
 
     def bind(self, simulator: Simulator) -> "JointActuatorState":
-        return IntegratedTargetState(self, simulator) if self.integrated else JointActuatorState(self, simulator)
+        return IntegratedTargetState(self, simulator) if self.integrated else JointPositionState(self, simulator)
 
 
 class JointVelocity(JointActuator):
@@ -304,9 +322,12 @@ class JointActuatorState(ActuatorState):
         super().__init__(declared, simulator)
         model, device = simulator.model, simulator.device
         self.joint_names = self.action_names
-        self._joints = [int(model.actuator_trnid[i, 0]) for i in self.ids]
-        self._qpos = torch.as_tensor(model.jnt_qposadr[self._joints], dtype=torch.long, device=device)
-        self._offset = declared.offset(simulator.default_qpos[self._qpos])
+        joints = [int(model.actuator_trnid[i, 0]) for i in self.ids]
+        self._joints = JointCoordinates(simulator, list(dict.fromkeys(joints)))
+        axes = [int(model.actuator_gear[i, :3].argmax()) for i in self.ids]  # of a hinge or slide 0
+        driven = [self._joints.index(joint, axis) for joint, axis in zip(joints, axes, strict=True)]
+        self._driven = torch.tensor(driven, dtype=torch.long, device=device)
+        self._offset = declared.offset(self._positions(simulator.default_qpos))
         self._scale = torch.as_tensor(declared.scales(self.joint_names), dtype=torch.float32, device=device)
 
     def controls(self, action: Tensor, last: Tensor) -> Tensor:
@@ -315,6 +336,24 @@ class JointActuatorState(ActuatorState):
     def describe(self) -> dict[str, Any]:
         numbers = {"offset": self._offset.tolist(), "scale": self._scale.tolist()}
         return {"formula": "offset + scale * action", **numbers}
+
+    def _positions(self, qpos: Tensor) -> Tensor:
+        """Positions of the driven joints in the state `qpos`, shape `[..., nq]` to `[..., num_actions]`."""
+        return self._joints.from_qpos(qpos.index_select(-1, self._joints.qpos)).index_select(-1, self._driven)
+
+
+class JointPositionState(JointActuatorState):
+    """The live position targets of some joints."""
+
+    def __init__(self, declared: JointPosition, simulator: Simulator) -> None:
+        super().__init__(declared, simulator)
+        self._all_qpos = simulator.field("qpos")
+
+    def apply(self, action: Tensor) -> None:
+        super().apply(action)
+        if self._joints.has_balls:
+            qpos = self._all_qpos.index_select(-1, self._joints.qpos)
+            self.control.copy_(self._joints.heading_for(self.control, qpos))
 
 
 class IntegratedTargetState(JointActuatorState):
@@ -326,7 +365,7 @@ class IntegratedTargetState(JointActuatorState):
         super().__init__(declared, simulator)
         self._all_qpos = simulator.field("qpos")
         self._step = self._scale * simulator.step_dt
-        self._lower, self._upper = joint_limits(simulator, self._joints)
+        self._lower, self._upper = self._joints.lower[self._driven], self._joints.upper[self._driven]
 
     def controls(self, action: Tensor, last: Tensor) -> Tensor:
         return torch.clamp(last + self._step * action, self._lower, self._upper)
@@ -336,7 +375,7 @@ class IntegratedTargetState(JointActuatorState):
         return {"formula": "clip(last_control + step * action, lower, upper)", **numbers}
 
     def begin(self) -> None:
-        self.control.copy_(torch.where(self.mask[:, None], self._all_qpos[:, self._qpos], self.control))
+        self.control.copy_(torch.where(self.mask[:, None], self._positions(self._all_qpos), self.control))
 
 
 class ThrustState(ActuatorState):

@@ -58,12 +58,23 @@ def _tumble(model: mujoco.MjModel) -> tuple[int, int]:
 
 
 def _scatter(model: mujoco.MjModel, qpos: NDArray[np.float64], rng: np.random.Generator) -> None:
-    """Turn free bodies and move limited joints at random, in half of the probes."""
+    """Turn free bodies and move ball joints and limited joints at random, in half of the probes."""
     half = len(qpos) // 2
     for joint in range(model.njnt):
         address, kind = model.jnt_qposadr[joint], model.jnt_type[joint]
         if kind == int(mujoco.mjtJoint.mjJNT_FREE):
             quat = rng.normal(size=(half, 4))
             qpos[:half, address + 3 : address + 7] = quat / np.linalg.norm(quat, axis=1, keepdims=True)
-        elif model.jnt_limited[joint] and kind != int(mujoco.mjtJoint.mjJNT_BALL):
+        elif kind == int(mujoco.mjtJoint.mjJNT_BALL):
+            largest = model.jnt_range[joint, 1] if model.jnt_limited[joint] else math.pi
+            qpos[:half, address : address + 4] = _turns(half, largest, rng)
+        elif model.jnt_limited[joint]:
             qpos[:half, address] = rng.uniform(*model.jnt_range[joint], size=half)
+
+
+def _turns(count: int, largest: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Quaternions of random rotations by up to `largest` [rad], shape `[count, 4]`."""
+    axes = rng.normal(size=(count, 3))
+    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+    half_angles = 0.5 * rng.uniform(0.0, largest, size=(count, 1))
+    return np.concatenate([np.cos(half_angles), axes * np.sin(half_angles)], axis=1)

@@ -15,17 +15,19 @@ from torch import Tensor
 from igx.errors import ModelError, TaskError, suggest
 from igx.math import rotate, rotate_inverse
 from igx.sim.declared import Declared, matching
+from igx.sim.joints import JointCoordinates
 from igx.sim.placing import Shape, add_contact_sensor, add_shape, attach_model, own_names
 from igx.sim.simulator import Simulator
 
 _FREE = int(mujoco.mjtJoint.mjJNT_FREE)
-_HINGE_OR_SLIDE = (int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE))
 _DATA = mujoco.mjtConDataField
 _WRENCH = (_DATA.mjCONDATA_FORCE, _DATA.mjCONDATA_TORQUE, _DATA.mjCONDATA_POS)
 
 
 class Articulation(Declared["ArticulationState"]):
-    """A robot: bodies connected by hinge and slide joints, its root free or fixed to the world.
+    """A robot: bodies connected by hinge, slide and ball joints, its root free or fixed to the world.
+
+    A ball joint counts as three: see `igx.sim.joints`.
 
     Actuators of its model file are left out: what drives it is declared beside it.
 
@@ -86,6 +88,7 @@ class ArticulationState:
     Attributes:
         joint_names, body_names, wrench_body_names: in the model's order, without the scene's prefix.
         joint_lower, joint_upper: position limits [rad or m], infinite where a joint has none, shape `[num_joints]`.
+            A ball joint's angle is limited as a whole, so that its three can't be at their limits together.
         default_joint_pos: joint positions at a reset, shape `[num_joints]`.
         has_free_root: whether the root moves freely.
         joint_dofs: columns of the joints in what the engine has for each degree of freedom.
@@ -100,32 +103,26 @@ class ArticulationState:
         self.has_free_root = bool(joints) and int(model.jnt_type[joints[0]]) == _FREE
         moving = joints[1:] if self.has_free_root else joints
         self.body_names = tuple(model.body(i).name.removeprefix(prefix) for i in bodies)
-        self.joint_names = tuple(model.joint(i).name.removeprefix(prefix) for i in moving)
-        self._require_scalar(moving)
+        self._joints = JointCoordinates(simulator, moving)
+        self.joint_names = tuple(name.removeprefix(prefix) for name in self._joints.names)
         self._bodies = _span(bodies)
-        self._joint_qpos = _span([int(model.jnt_qposadr[i]) for i in moving])
-        self.joint_dofs = _span([int(model.jnt_dofadr[i]) for i in moving])
-        self._joint_pos = simulator.field("qpos")[:, self._joint_qpos]
+        self._joint_qpos = _span(self._joints.qpos.tolist())
+        first = int(model.jnt_dofadr[moving[0]]) if moving else 0
+        self.joint_dofs = slice(first, first + self.num_joints)
+        self._joint_state = simulator.field("qpos")[:, self._joint_qpos]
         self._joint_vel = simulator.field("qvel")[:, self.joint_dofs]
         self._tree = int(model.body_rootid[self.root_id])
         if self.has_free_root:
             qpos, qvel = int(model.jnt_qposadr[joints[0]]), int(model.jnt_dofadr[joints[0]])
             self._root_pose = simulator.field("qpos")[:, qpos : qpos + 7]
             self._root_twist = simulator.field("qvel")[:, qvel : qvel + 6]
-        self._bind_limits(moving)
+        self._bind_limits()
         self._bind_default(declared.default_joint_pos)
         self._bind_wrench()
         self.mask = torch.ones(simulator.num_envs, dtype=torch.bool, device=simulator.device)
 
-    def _require_scalar(self, joints: Sequence[int]) -> None:
-        model = self._sim.model
-        for joint in joints:
-            if model.jnt_type[joint] not in _HINGE_OR_SLIDE:
-                name = model.joint(joint).name.removeprefix(self._declared.prefix)
-                raise ModelError(f"Joint {name!r} of model {self._declared.model!r} is neither a hinge nor a slide.")
-
-    def _bind_limits(self, joints: Sequence[int]) -> None:
-        self.joint_lower, self.joint_upper = lower, upper = joint_limits(self._sim, joints)
+    def _bind_limits(self) -> None:
+        self.joint_lower, self.joint_upper = lower, upper = self._joints.lower, self._joints.upper
         self._joint_middle, self._joint_reach = 0.5 * (lower + upper), 0.5 * (upper - lower)
 
     def _bind_default(self, chosen: Mapping[str, float]) -> None:
@@ -133,8 +130,8 @@ class ArticulationState:
         for pattern, value in chosen.items():
             names = matching(pattern, self.joint_names, what=f"joint of {self._declared.name!r}")
             pos[[self.joint_names.index(name) for name in names]] = value
-        self.default_joint_pos = pos.to(self._sim.device).clamp(self.joint_lower, self.joint_upper)
-        self._sim.default_qpos[self._joint_qpos] = self.default_joint_pos
+        self.default_joint_pos = self._joints.within_limits(pos.to(self._sim.device))
+        self._sim.default_qpos[self._joint_qpos] = self._joints.to_qpos(self.default_joint_pos)
 
     def _bind_wrench(self) -> None:
         declared, model = self._declared, self._sim.model
@@ -189,7 +186,7 @@ class ArticulationState:
 
     @property
     def num_joints(self) -> int:
-        """Number of hinge and slide joints."""
+        """Number of joints, of which a ball joint counts as three."""
         return len(self.joint_names)
 
     def joint_index(self, name: str) -> int:
@@ -202,8 +199,8 @@ class ArticulationState:
 
     @property
     def joint_pos(self) -> Tensor:
-        """Joint positions [rad or m], shape `[num_envs, num_joints]`."""
-        return self._joint_pos
+        """Joint positions [rad or m], shape `[num_envs, num_joints]`; of a ball joint its rotation vector."""
+        return self._joints.from_qpos(self._joint_state)
 
     @property
     def joint_pos_scaled(self) -> Tensor:
@@ -212,7 +209,7 @@ class ArticulationState:
 
     @property
     def joint_vel(self) -> Tensor:
-        """Joint velocities [rad/s or m/s], shape `[num_envs, num_joints]`."""
+        """Joint velocities [rad/s or m/s], of a ball joint in its body's frame, shape `[num_envs, num_joints]`."""
         return self._joint_vel
 
     @property
@@ -293,8 +290,8 @@ class ArticulationState:
             vel: the same.
         """
         if pos is not None:
-            limits = (self.joint_lower, self.joint_upper)
-            _write(self.joint_pos, pos, where=self.mask, columns="num_joints", limits=limits)
+            _require_rows(pos, like=self.joint_vel, columns="num_joints")
+            _write(self._joint_state, self._joints.to_qpos(self._joints.within_limits(pos)), where=self.mask)
         if vel is not None:
             _write(self.joint_vel, vel, where=self.mask, columns="num_joints")
 
@@ -464,15 +461,6 @@ class GroundPlane(Declared[None]):
         return None
 
 
-def joint_limits(simulator: Simulator, joints: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Lower and upper position limits of joints by their ids [rad or m], infinite where a joint has none."""
-    model = simulator.model
-    span = torch.as_tensor(model.jnt_range[joints].reshape(-1, 2), dtype=torch.float32)
-    span[~torch.as_tensor(model.jnt_limited[joints]).bool()] = torch.tensor([-torch.inf, torch.inf])
-    lower, upper = span.to(simulator.device).unbind(-1)
-    return lower, upper
-
-
 def _write_given(*pairs: tuple[Tensor, Tensor | None], where: Tensor) -> None:
     """Write each value that is given over the current one beside it, as `_write` does."""
     for current, value in pairs:
@@ -480,19 +468,19 @@ def _write_given(*pairs: tuple[Tensor, Tensor | None], where: Tensor) -> None:
             _write(current, value, where=where)
 
 
-def _write(
-    current: Tensor, value: Tensor, *, where: Tensor, columns: str = "", limits: tuple[Tensor, Tensor] | None = None
-) -> None:
-    """Write `value`, moved within `limits`, into the rows of `current` in the mask `where`."""
-    if value.shape != current.shape and not _broadcasts(value, current):
-        expected = f"[num_envs, {columns or current.shape[1]}]"
+def _write(current: Tensor, value: Tensor, *, where: Tensor, columns: str = "") -> None:
+    """Write `value` into the rows of `current` in the mask `where`."""
+    _require_rows(value, like=current, columns=columns)
+    current.copy_(torch.where(where[:, None], value, current))
+
+
+def _require_rows(value: Tensor, *, like: Tensor, columns: str = "") -> None:
+    if value.shape != like.shape and not _broadcasts(value, like):
+        expected = f"[num_envs, {columns or like.shape[1]}]"
         raise TaskError(
-            f"What is written must have the shape {expected}, here {list(current.shape)}, or be one row of that, "
+            f"What is written must have the shape {expected}, here {list(like.shape)}, or be one row of that, "
             f"not {list(value.shape)}."
         )
-    if limits is not None:
-        value = value.clamp(*limits)
-    current.copy_(torch.where(where[:, None], value, current))
 
 
 def _broadcasts(value: Tensor, like: Tensor) -> bool:

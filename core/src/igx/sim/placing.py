@@ -8,6 +8,7 @@ from typing import Literal
 import mujoco
 
 from igx.errors import ModelError
+from igx.sim.joints import coordinate_names
 from igx.sim.models import load_model
 
 logger = logging.getLogger(__name__)
@@ -20,6 +21,9 @@ _SHAPES: dict[Shape, mujoco.mjtGeom] = {
     "capsule": mujoco.mjtGeom.mjGEOM_CAPSULE,
     "cylinder": mujoco.mjtGeom.mjGEOM_CYLINDER,
 }
+DrivenPart = tuple[mujoco.MjsJoint, int | None]
+"""The joint of a coordinate, and of a ball joint which of its axes; see `igx.sim.joints`."""
+
 _HINGE_OR_SLIDE = (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE)
 
 
@@ -78,6 +82,18 @@ def own_names(
 def scalar_joints(spec: mujoco.MjSpec) -> list[mujoco.MjsJoint]:
     """The joints of the scene that have one position: hinges and slides."""
     return [joint for joint in spec.joints if joint.type in _HINGE_OR_SLIDE]
+
+
+def driven_parts(spec: mujoco.MjSpec, *, name: str) -> dict[str, DrivenPart]:
+    """What can be driven of what was put into the scene under `name`, by its coordinates without the prefix."""
+    prefix = f"{name}/"
+    parts: dict[str, DrivenPart] = {}
+    for joint in spec.joints:
+        own, is_ball = joint.name.removeprefix(prefix), joint.type == mujoco.mjtJoint.mjJNT_BALL
+        if joint.name.startswith(prefix) and (is_ball or joint.type in _HINGE_OR_SLIDE):
+            for axis, coordinate in enumerate(coordinate_names(own, is_ball=is_ball)):
+                parts[coordinate] = (joint, axis if is_ball else None)
+    return parts
 
 
 def add_shape(

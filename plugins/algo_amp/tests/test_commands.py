@@ -1,0 +1,110 @@
+"""`igx motions`: what it prints and writes, in a process of its own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from igx_algo_amp.commands import command
+from igx_algo_amp.motion_formats import read_motion
+from igx_algo_amp.motions import MotionError
+
+IGX = Path(sys.executable).with_name("igx")
+
+BVH = """HIERARCHY
+ROOT Hips
+{
+  OFFSET 0 0 0
+  CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation
+  JOINT Spine
+  {
+    OFFSET 0 50 0
+    CHANNELS 3 Zrotation Xrotation Yrotation
+    End Site
+    {
+      OFFSET 0 30 0
+    }
+  }
+}
+MOTION
+Frames: 2
+Frame Time: 0.025
+0 100 0 0 0 0 0 0 0
+0 100 30 0 0 90 0 30 0
+"""
+
+
+def motions(*arguments: str | Path) -> str:
+    """What `igx motions` prints."""
+    return CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=False).output
+
+
+def test_the_list_has_what_is_shipped_with_its_licence() -> None:
+    listed = {motion["name"]: motion for motion in json.loads(motions("list", "--json"))}
+    assert {"walk", "run"} <= set(listed)
+    assert listed["walk"]["licence"] == "Apache-2.0"
+    assert listed["run"]["speed_m_per_s"] == pytest.approx(3.2)
+    assert "walk" in motions("list")
+
+
+def test_show_says_what_is_in_a_motion() -> None:
+    shown = motions("show", "walk")
+    assert "fits the humanoid" in shown
+    assert "1.35" in shown
+
+
+def test_an_unknown_motion_is_one_line_with_the_nearest_name() -> None:
+    done = subprocess.run([IGX, "motions", "show", "wlak"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "error: No motion is called 'wlak'. Did you mean 'walk'? Files end in .npz, .npy, .txt, .bvh."
+    ]
+
+
+def test_convert_writes_igx_s_own_file_once(tmp_path: Path) -> None:
+    file = tmp_path / "mine.npz"
+    said = motions("convert", "run", file, "--licence", "CC0-1.0", "--no-loop")
+    assert "43 frames" in said
+    again = read_motion(file)
+    assert (again.name, again.licence, again.loop) == ("mine", "CC0-1.0", False)
+    np.testing.assert_allclose(again.rotations, read_motion("run").rotations, atol=1e-6)
+    with pytest.raises(MotionError, match="is already there; --force replaces it"):
+        motions("convert", "run", file)
+    with pytest.raises(MotionError, match=r"ends in \.npz"):
+        motions("convert", "run", tmp_path / "mine.txt")
+
+
+def test_a_bvh_file_is_converted_in_metres_and_pictured_as_sticks(tmp_path: Path) -> None:
+    pytest.importorskip("pybvh")
+    (tmp_path / "clip.bvh").write_text(BVH)
+    motions("convert", tmp_path / "clip.bvh", tmp_path / "clip.npz", "--scale", "0.01")
+    motion = read_motion(tmp_path / "clip.npz")
+    assert motion.offsets[1].tolist() == pytest.approx([0.0, 0.5, 0.0])
+    assert motion.root_pos[1].tolist() == pytest.approx([0.0, -0.3, 1.0], abs=1e-6)
+    motions("view", tmp_path / "clip.npz", tmp_path / "clip.png", "--frames", "2", "--size", "64", "64")
+    assert distinct(tmp_path / "clip.png", 64) == 2
+
+
+def distinct(strip: Path, width: int) -> int:
+    """How many different pictures a strip has."""
+    pixels = np.asarray(Image.open(strip))
+    return len({pixels[:, x : x + width].tobytes() for x in range(0, pixels.shape[1], width)})
+
+
+def test_view_draws_a_strip_or_a_video(tmp_path: Path) -> None:
+    strip, video = tmp_path / "walk.png", tmp_path / "walk.gif"
+    motions("view", "walk", strip, "--frames", "4", "--size", "64", "96", "--seconds", "0.8")
+    with Image.open(strip) as image:
+        assert image.size == (4 * 64, 96)
+    assert distinct(strip, 64) == 4
+    motions("view", "walk", video, "--size", "64", "96", "--seconds", "2")
+    with Image.open(video) as image:
+        assert image.size == (64, 96)
+        assert image.n_frames == 50  # pyright: ignore[reportAttributeAccessIssue]  # of GIFs
+    with pytest.raises(MotionError, match=r"ends in \.png or \.gif"):
+        motions("view", "walk", tmp_path / "walk.mp4")
