@@ -90,6 +90,15 @@ def test_a_bvh_file_is_converted_in_metres_and_pictured_as_sticks(tmp_path: Path
     assert distinct(tmp_path / "clip.png", 64) == 2
 
 
+def test_landmarks_are_read_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "bodies.yaml").write_text("right_knee: right_shin")
+    with pytest.raises(MotionError, match="Nothing says which body of 'walk' is at the landmark 'spine'"):
+        motions("convert", "walk", tmp_path / "walk.npz", "--retarget", tmp_path / "bodies.yaml")
+    (tmp_path / "bodies.yaml").write_text("[spine]")
+    with pytest.raises(MotionError, match="must have lines that read 'right_knee: RightLeg'"):
+        motions("convert", "walk", tmp_path / "walk.npz", "--retarget", tmp_path / "bodies.yaml")
+
+
 def distinct(strip: Path, width: int) -> int:
     """How many different pictures a strip has."""
     pixels = np.asarray(Image.open(strip))

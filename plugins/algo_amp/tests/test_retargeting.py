@@ -11,7 +11,7 @@ from igx_algo_amp import cmu, quaternions
 from igx_algo_amp.humanoid import BODY_NAMES, OFFSETS, PARENTS
 from igx_algo_amp.motion_formats import read_motion, shipped
 from igx_algo_amp.motions import Floats, Motion, MotionError
-from igx_algo_amp.retargeting import SIDES, retarget
+from igx_algo_amp.retargeting import SIDES, retarget, retarget_motion
 
 JOINTS = {
     "shoulder": "upper_arm",
@@ -96,6 +96,57 @@ def test_other_frame_rates_become_60() -> None:
     assert half.num_frames == pytest.approx(full.num_frames, abs=2)
     frames = slice(0, min(half.num_frames, full.num_frames))
     assert np.median(quaternions.angle_between(half.rotations[frames], full.rotations[frames])) < 0.02
+
+
+BODY_AT = {
+    "spine": "torso",
+    "neck": "head",
+    "head": "crown",
+    **{f"{side}_{joint}": f"{side}_{body}" for side in SIDES for joint, body in JOINTS.items()},
+    **{f"{side}_toe": f"{side}_toe" for side in SIDES},
+}
+
+
+def lying(motion: Motion) -> Motion:
+    """The same with its y axis up, as most files have it, and with bodies for crown and toes."""
+    names = (*BODY_NAMES, "crown", "right_toe", "left_toe")
+    parents = (*PARENTS, *(BODY_NAMES.index(body) for body in ("head", "right_foot", "left_foot")))
+    offsets = np.concatenate([OFFSETS, [[0.0, 0.0, 0.175], [0.13, 0.0, -0.04], [0.13, 0.0, -0.04]]])
+    ends = np.zeros((motion.num_frames, 3, 4))
+    ends[..., 0] = 1.0
+    upright = quaternions.about("x", np.array(0.5 * np.pi))
+    rotations = quaternions.multiply(np.concatenate([motion.rotations, ends], axis=1), upright)
+    rotations[:, 1:] = quaternions.multiply(quaternions.conjugate(upright), rotations[:, 1:])
+    return Motion(
+        name="lying",
+        fps=motion.fps,
+        body_names=names,
+        parents=parents,
+        offsets=quaternions.rotate(quaternions.conjugate(upright), offsets),
+        root_pos=motion.root_pos,
+        rotations=rotations,
+    )
+
+
+def test_another_tree_of_bodies_makes_the_motion_that_its_joints_make() -> None:
+    motion = read_motion("walk")
+    by_bodies, by_joints = retarget_motion(lying(motion), BODY_AT), again(joints_of(motion))
+    assert quaternions.angle_between(by_bodies.rotations, by_joints.rotations).max() < 1e-5
+    np.testing.assert_allclose(by_bodies.root_pos, by_joints.root_pos, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"left_knee": None}, "Nothing says which body of 'lying' is at the landmark 'left_knee'"),
+        ({"left_nee": "left_shin"}, "There is no landmark 'left_nee'.* 'left_knee'"),
+        ({"left_knee": "left_shinn"}, "left_knee: 'lying' has no body 'left_shinn'.* 'left_shin'"),
+    ],
+)
+def test_landmarks_that_are_none_are_refused_by_name(changed: dict[str, str | None], complaint: str) -> None:
+    bodies = {landmark: body for landmark, body in (BODY_AT | changed).items() if body is not None}
+    with pytest.raises(MotionError, match=complaint):
+        retarget_motion(lying(read_motion("walk")), bodies)
 
 
 # What is shipped.

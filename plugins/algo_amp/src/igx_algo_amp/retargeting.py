@@ -5,15 +5,17 @@ Then feet are held: an end of a sole that stands stays where it is, none goes in
 two-link inverse kinematics.
 """
 
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from igx.errors import suggest
 from igx_algo_amp import quaternions
 from igx_algo_amp.humanoid import BODY_NAMES, OFFSETS, PARENTS
 from igx_algo_amp.limbs import SHIN, THIGH, ends_of_sole, reach, turned_to, unit
-from igx_algo_amp.motions import Floats, Motion
+from igx_algo_amp.motions import Floats, Motion, MotionError
 
 SIDES = ("right", "left")
 LANDMARKS = (
@@ -71,6 +73,54 @@ def retarget(
         source=source,
         licence=licence,
     )
+
+
+def retarget_motion(motion: Motion, bodies: Mapping[str, str]) -> Motion:
+    """The humanoid's motion that is most like that of another tree of bodies.
+
+    In the zero pose that other one must stand upright with flat feet, wherever it looks then.
+
+    Args:
+        motion: of the other one.
+        bodies: by each of `LANDMARKS`, the body of it that is joined on there.
+
+    Raises:
+        MotionError: one of `LANDMARKS` has no body, or there is no such body.
+    """
+    for landmark in (*LANDMARKS, *bodies):
+        if landmark not in bodies:
+            raise MotionError(f"Nothing says which body of {motion.name!r} is at the landmark {landmark!r}.")
+        if landmark not in LANDMARKS:
+            raise MotionError(f"There is no landmark {landmark!r}.{suggest(landmark, LANDMARKS)}")
+        if bodies[landmark] not in motion.body_names:
+            known = suggest(bodies[landmark], motion.body_names)
+            raise MotionError(f"{landmark}: {motion.name!r} has no body {bodies[landmark]!r}.{known}")
+    return retarget(
+        _places(motion, bodies),
+        rest={landmark: place[0] for landmark, place in _places(_at_rest(motion, bodies), bodies).items()},
+        fps=motion.fps,
+        name=motion.name,
+        source=f"{motion.source}, retargeted by igx_algo_amp",
+        licence=motion.licence,
+    )
+
+
+def _places(motion: Motion, bodies: Mapping[str, str]) -> dict[str, Floats]:
+    positions, _ = motion.poses()
+    return {landmark: positions[:, motion.body_names.index(body)] for landmark, body in bodies.items()}
+
+
+def _at_rest(motion: Motion, bodies: Mapping[str, str]) -> Motion:
+    """The other one in its zero pose, turned upright and so that it faces x."""
+    still = np.zeros((2, len(motion.body_names), 4))
+    still[..., 0] = 1.0
+    pose = dataclasses.replace(motion, root_pos=np.zeros((2, 3)), rotations=still, loop=False)
+    height = _places(pose, bodies)["head"][0] - _places(pose, bodies)["left_toe"][0]
+    upright = quaternions.about("x", np.array(0.5 * np.pi if height[1] > height[2] else 0.0))
+    across = quaternions.rotate(upright, _places(pose, bodies)["left_hip"][0] - _places(pose, bodies)["right_hip"][0])
+    ahead = quaternions.about("z", np.array(-np.arctan2(-across[0], across[1])))
+    still[:, 0] = quaternions.multiply(ahead, upright)
+    return dataclasses.replace(pose, rotations=still)
 
 
 # Before: other times, another size, another direction.
