@@ -22,8 +22,8 @@ def draw(name: str, file: Path) -> None:
     """Write a picture of the model called `name` on the ground; few colours keep it small."""
     from igx import Articulation, GroundPlane
     from igx.config.sections import SimConfig
-    from igx.env.frames import Camera
     from igx.sim.scene import build_scene
+    from igx.video.camera import Camera
 
     parts = {"ground": GroundPlane(), "robot": Articulation(name)}
     for part_name, part in parts.items():
@@ -31,7 +31,7 @@ def draw(name: str, file: Path) -> None:
     model = build_scene(parts.values(), sim=SimConfig())
     camera = Camera(model, width=600, height=450, azimuth=150.0, elevation=-15.0)
     stand = np.asarray(model.key_qpos[0] if model.nkey else model.qpos0)
-    middle = camera.picture(stand)[45:405, 60:540]
+    middle = camera.picture(camera.show(stand))[45:405, 60:540]
     Image.fromarray(middle).quantize(128, dither=Image.Dither.NONE).save(file, optimize=True)
     camera.close()
 

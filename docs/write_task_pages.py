@@ -110,8 +110,9 @@ def draw(spec: TaskSpec, plugins: Plugins) -> None:
     import torch
     from PIL import Image
 
-    from igx.env.frames import Camera
+    from igx.env.frames import take_model_values
     from igx.env.make import make_env
+    from igx.video.camera import Camera
 
     composed = compose(task=spec.name, plugins=plugins, overrides=_SHOWN_ENVS, cuda_available=False)
     if getattr(composed.config.task, "terrain", None):
@@ -123,8 +124,8 @@ def draw(spec: TaskSpec, plugins: Plugins) -> None:
             env.step(torch.zeros(env.num_envs, env.num_actions))
         camera = Camera(env.simulator.model, width=480, height=360, azimuth=150.0, elevation=-15.0)
         with closing(camera):
-            camera.take_model_values(env.simulator, _SHOWN_ENV)
-            picture = camera.picture(env.simulator.field("qpos")[_SHOWN_ENV].double().numpy())
+            take_model_values(camera, env.simulator, _SHOWN_ENV)
+            picture = camera.picture(camera.show(env.simulator.field("qpos")[_SHOWN_ENV].double().numpy()))
     Image.fromarray(picture).quantize(128, dither=Image.Dither.NONE).save(FOLDER / f"{spec.name}.png", optimize=True)
 
 

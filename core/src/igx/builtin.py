@@ -179,6 +179,7 @@ def igx_commands() -> Iterator[CommandSpec]:
         "train": "Train a policy for a task.",
         "resume": "Go on with a run, or train it for longer.",
         "play": "Run a trained policy and report its returns.",
+        "video": "Film a trained policy.",
         "eval": "Measure trained policies over many episodes, and find the best one.",
         "import-checkpoint": "Make a run of a checkpoint that rl_games wrote.",
         "export": "Write a trained policy as a file that runs without igx.",
@@ -208,7 +209,8 @@ def igx_checks() -> Iterator[CheckSpec]:
         "rl-games": "rl_games is there.",
         "plugins": "Every installed plugin loads.",
         "memory": "Enough memory is free.",
-        "rendering": "Frames can be rendered without a display.",
+        "rendering": "Pictures can be drawn without a display.",
+        "video": "Videos can be written.",
     }
     for name, summary in summaries.items():
         yield CheckSpec(name=name, target=f"igx.cli.checks:{name.replace('-', '_')}", summary=summary)

@@ -59,12 +59,17 @@ def notes(line: str) -> list[str]:
             {"network.units": [256, 128], "network.rnn.name": "gru", "network.separate": True},
         ),
         (f"{NETWORK}space.continuous.sigma_init.val=-1", {"network.log_std_init": -1}),
-        ("train=AntPPO pbt=no_pbt test=False multi_gpu=False wandb_activate=False capture_video=False", {}),
+        ("train=AntPPO pbt=no_pbt test=False multi_gpu=False wandb_activate=False", {}),
         (
             "wandb_activate=True wandb_project=007 wandb_group=g wandb_tags=[a,b]",
             {"run.track": ["tensorboard", "wandb"], "run.project": "007", "run.group": "g", "run.tags": ["a", "b"]},
         ),
         ("wandb_activate=False wandb_project= wandb_entity=", {}),
+        (
+            "capture_video=True capture_video_freq=1464 capture_video_len=100",
+            {"run.capture_video": True, "run.video_every_steps": 1464, "run.video_steps": 100},
+        ),
+        ("capture_video=False", {"run.capture_video": False}),
         ("task=BallBalance train=BallBalancePPO", {"run.task": "ball-balance"}),
         (
             f"task=AntSAC train=AntSAC {CONFIG}critic_tau=0.01 {CONFIG}reward_shaper.scale_value=0.1",
@@ -86,10 +91,6 @@ def test_a_mapping_for_task_is_igxs_own_section() -> None:
     ("line", "note"),
     [
         ("headless=False", "headless=False has no effect: there is no viewer yet, so it runs headless."),
-        (
-            "capture_video=True",
-            "capture_video=True has no effect: a run records no video yet; `igx play --frames DIR` writes frames.",
-        ),
         (
             "wandb_name=mine",
             ("wandb_name=mine has no effect: W&B calls a run as its folder is called, which experiment=NAME chooses."),

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from igx.config.sections import SimConfig
+from igx.config.sections import RunSettings, SimConfig
 from igx.env.check import check_env
 from igx.env.make import build
 from igx.env.vec_env import VecEnv
@@ -154,7 +154,7 @@ class PaysNotANumber(Pole):
 
 def _maker(task: type[Task]) -> Callable[[], VecEnv]:
     sim = SimConfig(num_envs=4, device="cpu")
-    config = SimpleNamespace(task=task.settings()(), sim=sim, run=SimpleNamespace(seed=3))
+    config = SimpleNamespace(task=task.settings()(), sim=sim, run=RunSettings(task="checked", agent="none", seed=3))
     return lambda: build(task, config, simulator_class=MujocoCpu)
 
 

@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 
 import igx
-from igx.env.frames import Camera, record, save_frames
+from igx.env.frames import record, save_frames
 from igx.errors import RunError, SimulatorError
+from igx.video.camera import Camera
 
 
 @pytest.fixture(scope="module")

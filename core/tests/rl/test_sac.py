@@ -18,6 +18,7 @@ from igx.plugins import load_plugins
 from igx.rl import checkpoints
 from igx.rl.agents import SacAgent
 from igx.rl.metrics import Metrics, Scalars
+from igx.rl.origin import KEY
 from igx.rl.playing import play
 from igx.rl.policy import load_policy
 from igx.rl.rl_games import AlgoObserver, create_algo
@@ -330,6 +331,10 @@ def test_a_new_run_starts_from_networks_and_weight_of_entropy(tmp_path: Path) ->
 @pytest.mark.parametrize(("saved", "loaded", "lacks"), [("ppo", "sac", "policy of SAC"), ("sac", "ppo", "policy")])
 def test_a_checkpoint_of_another_algorithm_is_refused(saved: str, loaded: str, lacks: str, tmp_path: Path) -> None:
     last = run(tmp_path, agent=saved, run={"name": "a", "max_epochs": 1}).folder.last
+    with pytest.raises(CheckpointError, match=rf"last\.pth was trained by an agent with settings '{saved}', not"):
+        run(tmp_path, agent=loaded, run={"name": "b", "checkpoint": last})
+    state = checkpoints.load(last)
+    checkpoints.save(last, {name: value for name, value in state.items() if name != KEY})  # as rl_games writes it
     with pytest.raises(CheckpointError, match=rf"last\.pth holds no {lacks}; it has"):
         run(tmp_path, agent=loaded, run={"name": "b", "checkpoint": str(last)})
 

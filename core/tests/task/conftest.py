@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from igx import Task, VecEnv
-from igx.config.sections import SimConfig
+from igx.config.sections import RunSettings, SimConfig
 from igx.env.make import build
 from igx.sim.mujoco_cpu import MujocoCpu
 
@@ -31,7 +31,8 @@ def simulated() -> Simulated:
             {"device": "cpu", "num_envs": num_envs, "threads": 1, **room, **(sim or {})}
         )
         task_config = task_class.settings().model_validate(settings or {})
-        config = SimpleNamespace(task=task_config, sim=sim_config, run=SimpleNamespace(seed=seed))
+        run = RunSettings(task=task_class.__name__, agent="none", seed=seed)
+        config = SimpleNamespace(task=task_config, sim=sim_config, run=run)
         return build(task_class, config, simulator_class=MujocoCpu)
 
     return make

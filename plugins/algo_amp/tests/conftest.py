@@ -1,4 +1,4 @@
-"""Lets the tests here import what they share."""
+"""What the tests of AMP share."""
 
 import sys
 from pathlib import Path

@@ -1,13 +1,12 @@
 """igx's own checks for `igx doctor`: each looks at one thing and yields what it found."""
 
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module, metadata
 from pathlib import Path
 
 from igx.plugins import CheckResult, load_plugins
+from igx.video.renderers import ADVICE, can_render
 
 _OLDEST_PYTHON = (3, 11)
 _LITTLE_MEMORY = 2.0  # GiB; less than this, and importing torch and a few thousand environments won't fit
@@ -91,17 +90,38 @@ def memory() -> Iterator[CheckResult]:
 
 
 def rendering() -> Iterator[CheckResult]:
-    """Rendering without a display, which only pictures and videos need."""
-    working = [backend for backend in ("egl", "osmesa") if _can_render(backend)]
+    """Drawing without a display, which only pictures and videos need; tried with a small picture."""
+    working = [name for name in ("egl", "osmesa") if can_render(name)]
     if working:
         yield CheckResult(name="rendering", ok=True, detail=f"without a display by {' and '.join(working)}")
     else:
         yield CheckResult(
             name="rendering",
             ok=None,
-            detail="Neither EGL nor OSMesa works: no pictures without a display.",
-            advice="Install a GPU driver with EGL, or OSMesa (on Debian: apt install libosmesa6).",
+            detail="Neither EGL nor OSMesa works: no pictures and videos without a display.",
+            advice=f"{ADVICE}.",
         )
+
+
+def video() -> Iterator[CheckResult]:
+    """The encoder of videos."""
+    broken = _import_result("imageio_ffmpeg", package="'igx[video]'")
+    if broken:
+        yield CheckResult(name="video", ok=None, detail=f"No MP4: {broken.detail}", advice=broken.advice)
+        return
+    import imageio_ffmpeg
+
+    try:
+        version = imageio_ffmpeg.get_ffmpeg_version()
+    except RuntimeError:
+        yield CheckResult(
+            name="video",
+            ok=None,
+            detail="No MP4: imageio-ffmpeg finds no ffmpeg.",
+            advice="Install ffmpeg, or set IMAGEIO_FFMPEG_EXE.",
+        )
+    else:
+        yield CheckResult(name="video", ok=True, detail=f"MP4 by ffmpeg {version}, GIF by Pillow")
 
 
 def _cuda() -> CheckResult:
@@ -168,16 +188,3 @@ def _memory_result(name: str, free: float) -> CheckResult:
         detail=f"{free:.1f} GiB free",
         advice="" if is_enough else "Close other programs, or train with fewer environments (--num-envs).",
     )
-
-
-def _can_render(backend: str) -> bool:
-    """Whether MuJoCo can open a drawing surface; in a process of its own, since broken drivers crash."""
-    code = "import mujoco; mujoco.GLContext(16, 16).make_current()"
-    environment = {**os.environ, "MUJOCO_GL": backend}
-    try:
-        done = subprocess.run(  # noqa: S603  (our own interpreter and code)
-            [sys.executable, "-c", code], env=environment, capture_output=True, timeout=60, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0

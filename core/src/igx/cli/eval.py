@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from igx.cli import params, render
-from igx.cli.trained import settings_of
+from igx.cli.trained import device_option, settings_of
 from igx.plugins import load_plugins
 
 if TYPE_CHECKING:  # it imports torch
@@ -77,12 +77,7 @@ class _Request:
     type=click.IntRange(min=1),
     help=f"Environments to play in; by default one for each episode of a seed, up to {_MOST_ENVS}.",
 )
-@click.option(
-    "--device",
-    type=params.Name("device", lambda _: [("cpu", ""), ("cuda", "")]),
-    default="auto",
-    help="Where to simulate: auto, cpu, cuda or cuda:N.",
-)
+@device_option
 @click.option("--simulator", type=params.SIMULATOR, default="auto", help="By default the one that suits the device.")
 @click.option("--deterministic", "acting", flag_value="deterministic", help="Act by the mean of the distribution only.")
 @click.option("--stochastic", "acting", flag_value="stochastic", help="Act by samples only.")

@@ -25,6 +25,7 @@ class _Flag:
     path: str
     type: "click.ParamType[Any]"
     is_text: bool = True
+    is_switch: bool = False
 
     @property
     def name(self) -> str:
@@ -34,10 +35,13 @@ class _Flag:
     def as_option(self) -> click.Option:
         section, _, field = self.path.partition(".")
         described = {"sim": SimConfig, "run": RunSettings}[section].model_fields[field].description
+        if self.is_switch:
+            return click.Option([self.option], count=True, help=described)
         return click.Option([self.option], type=self.type, multiple=True, help=described)
 
-    def assignments(self, texts: Sequence[str]) -> list[Assignment]:
-        """What each time that it stands there says."""
+    def assignments(self, given: Sequence[str] | int) -> list[Assignment]:
+        """What each time that it stands there says, of what click hands over for all of them."""
+        texts = ["true"] * given if isinstance(given, int) else given
         return [Assignment(self.path, text if self.is_text else parse_value(text), self.option) for text in texts]
 
 
@@ -47,7 +51,8 @@ class _TrackFlag(_Flag):
     def as_option(self) -> click.Option:
         return click.Option([self.option], type=self.type, multiple=True, help=_TRACK_HELP)
 
-    def assignments(self, texts: Sequence[str]) -> list[Assignment]:
+    def assignments(self, given: Sequence[str] | int) -> list[Assignment]:
+        texts = [] if isinstance(given, int) else given
         chosen, results = list(DEFAULT_TRACKERS), list[Assignment]()
         for text in texts:
             chosen = [] if text == _NO_TRACKER else [*(name for name in chosen if name != text), text]
@@ -65,7 +70,7 @@ _NUMBER = params.Name("number", lambda _: ())
 _FOLDER, _FILE = click.Path(file_okay=False), click.Path()
 _FLAGS = (
     _Flag(option="--num-envs", path="sim.num_envs", type=_NUMBER, is_text=False),
-    _Flag(option="--device", path="sim.device", type=params.Name("device", lambda _: [("cpu", ""), ("cuda", "")])),
+    _Flag(option="--device", path="sim.device", type=params.DEVICE),
     _Flag(option="--simulator", path="sim.simulator", type=params.SIMULATOR),
     _Flag(option="--agent", path="run.agent", type=params.AGENT),
     _Flag(option="--max-epochs", path="run.max_epochs", type=_NUMBER, is_text=False),
@@ -74,6 +79,7 @@ _FLAGS = (
     _Flag(option="--runs-dir", path="run.runs_dir", type=_FOLDER),
     _Flag(option="--checkpoint", path="run.checkpoint", type=_FILE),
     _TrackFlag(option="--track", path="run.track", type=params.TRACKER),
+    _Flag(option="--capture-video", path="run.capture_video", type=click.BOOL, is_text=False, is_switch=True),
 )
 
 
@@ -81,7 +87,9 @@ _ELSEWHERE = {
     "--task": "the task stands by itself, e.g. `igx train ant`",
     "--headless": "igx always runs so; leave it out",
     "--max_iterations": "say --max-epochs",
-    "--video": "`igx play RUN --frames DIR` writes pictures of a trained policy",
+    "--video": "--capture-video records while training, `igx video RUN` films a trained policy",
+    "--video_interval": "say run.video_every=EPOCHS or run.video_every_steps=STEPS",
+    "--video_length": "say run.video_steps=STEPS",
     "--resume": "say --checkpoint FILE, which starts a new run from the weights in a file",
     "--distributed": "igx trains on one GPU so far",
 }
@@ -163,7 +171,7 @@ class RunCommand(click.Command):
         return f"No such option {option!r}.{meant}"
 
     def _with_bare_settings_as_options(self, args: Iterable[str]) -> Iterator[str]:
-        options = [param for param in self.params if isinstance(param, click.Option) and not param.is_flag]
+        options = [param for param in self.params if _needs_value(param)]
         need_value = {spelling for option in options for spelling in option.opts}
         rest = iter(args)
         for arg in rest:
@@ -175,6 +183,10 @@ class RunCommand(click.Command):
                 yield from ("--override", arg)
             else:
                 yield arg
+
+
+def _needs_value(param: click.Parameter) -> bool:
+    return isinstance(param, click.Option) and not (param.is_flag or param.count)
 
 
 def _refuse_broken_settings(extra: Sequence[str], ctx: click.Context) -> None:

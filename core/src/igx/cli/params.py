@@ -68,6 +68,7 @@ def _runs(ctx: click.Context) -> Names:
     return [(name, "") for name in run_names(ctx.params.get("runs_dir") or RUNS_DIR)]
 
 
+DEVICE = Name("device", lambda _: [("cpu", ""), ("cuda", "")])
 TASK = Name("task", lambda _: _parts(load_plugins().tasks))
 AGENT = Name("agent", lambda _: _parts(load_plugins().agents))
 SIMULATOR = Name("simulator", lambda _: _parts(load_plugins().simulators))

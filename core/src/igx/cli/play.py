@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from igx.cli import params, render
-from igx.cli.trained import settings_of
+from igx.cli import render
+from igx.cli.trained import device_option, seed_option, settings_of, stochastic_option
 from igx.plugins import load_plugins
 from igx.sim.offscreen import choose_renderer
 
@@ -30,14 +30,9 @@ _SIZE = (640, 480)
     type=click.IntRange(min=1),
     help=f"Environments to play them in; by default one for each, up to {_MOST_ENVS}.",
 )
-@click.option(
-    "--device",
-    type=params.Name("device", lambda _: [("cpu", ""), ("cuda", "")]),
-    default="auto",
-    help="Where to simulate: auto, cpu, cuda or cuda:N.",
-)
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of every random number; by default the run's.")
-@click.option("--stochastic", is_flag=True, help="Act by samples instead of by the mean of the policy's distribution.")
+@device_option
+@seed_option
+@stochastic_option
 @click.option("--frames", type=click.Path(path_type=Path), help="Also write a picture of every step of one episode.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
@@ -82,7 +77,8 @@ def command(
 
 def _write_frames(env: "VecEnv", policy: "Policy", folder: Path) -> list[Path]:
     """Write a picture of the first environment after each step of an episode, as long as one may be."""
-    from igx.env.frames import Camera, record, save_frames
+    from igx.env.frames import record, save_frames
+    from igx.video.camera import Camera
 
     width, height = _SIZE
     camera = Camera(env.simulator.model, width=width, height=height)

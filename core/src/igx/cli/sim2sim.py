@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from igx.cli import params, render
-from igx.cli.trained import settings_of
+from igx.cli.trained import seed_option, settings_of
 from igx.errors import ConfigError, SimulatorError
 from igx.plugins import load_plugins
 
@@ -27,11 +27,11 @@ _OTHER = {"mujoco-cpu": "mujoco-gpu", "mujoco-gpu": "mujoco-cpu"}
 @click.option("--episodes", type=click.IntRange(min=1), default=32, show_default=True, help="Episodes to play on each.")
 @click.option(
     "--device",
-    type=params.Name("device", lambda _: [("cpu", ""), ("cuda", "")]),
+    type=params.DEVICE,
     default="auto",
     help="Where simulators run that may run on a GPU: auto, cpu, cuda or cuda:N.",
 )
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of every random number; by default the run's.")
+@seed_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     *,

@@ -1,14 +1,27 @@
-"""The settings of a trained run, for the commands that take one up again."""
+"""What the commands that take up a trained run again have in common: options, and the run's settings."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
+from igx.cli import params
 from igx.config.overrides import Assignment, parse_override
 from igx.plugins import load_plugins
 
 if TYPE_CHECKING:
     from igx.config.run_config import RunConfig
+
+device_option = click.option(
+    "--device", type=params.DEVICE, default="auto", help="Where to simulate: auto, cpu, cuda or cuda:N."
+)
+seed_option = click.option(
+    "--seed", type=click.IntRange(min=0), help="Seed of every random number; by default the run's."
+)
+stochastic_option = click.option(
+    "--stochastic", is_flag=True, help="Act by samples instead of by the mean of the policy's distribution."
+)
 
 
 def settings_of(

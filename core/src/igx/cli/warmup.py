@@ -12,7 +12,7 @@ from igx.plugins import load_plugins
 @click.argument("tasks", nargs=-1, required=True, type=params.TASK, metavar="TASK...")
 @click.option(
     "--device",
-    type=params.Name("device", lambda _: [("cpu", ""), ("cuda", "")]),
+    type=params.DEVICE,
     help="Where training will run: auto, cpu, cuda or cuda:N.",
 )
 @click.option(

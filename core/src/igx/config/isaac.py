@@ -26,6 +26,9 @@ _SETTINGS = {
     "wandb_project": "run.project",
     "wandb_group": "run.group",
     "wandb_tags": "run.tags",
+    "capture_video": "run.capture_video",
+    "capture_video_freq": "run.video_every_steps",
+    "capture_video_len": "run.video_steps",
     "train.params.seed": "run.seed",
     f"{_CONFIG}name": "run.name",
     f"{_CONFIG}full_experiment_name": "run.name",
@@ -62,13 +65,11 @@ _TEXT = {"run.name", "run.checkpoint", "run.runs_dir", "run.project", "run.group
 _MAY_BE_UNLIMITED = {"run.max_epochs", "run.max_frames"}
 
 _NO_VIEWER = "there is no viewer yet, so it runs headless"
-_NO_VIDEO = "a run records no video yet; `igx play --frames DIR` writes frames"
 _NOT_PHYSX = "the engine is MuJoCo, which has no such choice"
 
 _NO_EFFECT = {
     "headless=false": _NO_VIEWER,
     "force_render=true": _NO_VIEWER,
-    "capture_video=true": _NO_VIDEO,
     "wandb_name": "W&B calls a run as its folder is called, which experiment=NAME chooses",
     "wandb_entity": "set WANDB_ENTITY",
     "wandb_logcode_dir": "no code is uploaded; W&B is told the git commit",
@@ -87,7 +88,7 @@ _REFUSED = {
 """The same where going on would do something else than what was asked for."""
 
 _NOTHING_ASKED = re.compile(
-    r"headless|force_render|capture_video(_freq|_len)?|wandb_\w+|torch_deterministic|physics_engine|pipeline"
+    r"headless|force_render|wandb_\w+|torch_deterministic|physics_engine|pipeline"
     r"|graphics_device_id|task_name|test|multi_gpu"
 )
 """Names that with any other value ask for nothing that igx lacks."""

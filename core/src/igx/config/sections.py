@@ -228,6 +228,13 @@ class NetworkConfig(TrunkConfig):
         return self
 
 
+def even_size(size: tuple[int, int]) -> tuple[int, int]:
+    """The size of a video as it is, if H.264 can have it so."""
+    if any(edge % 2 or not 64 <= edge <= 4096 for edge in size):
+        raise ValueError("width and height of a video must be even numbers from 64 to 4096, e.g. 640 and 480")
+    return size
+
+
 def _folder_name(name: str) -> str:
     if name in {"", ".", ".."} or name.startswith("-") or any(c in "/\\" or not c.isprintable() for c in name):
         raise ValueError("it must be the name of one folder, without '/', and not start with '-'")
@@ -284,6 +291,16 @@ class RunSettings(Config):
     )
     group: str | None = Field(default=None, min_length=1, description="Group of runs that trackers sort it into.")
     tags: tuple[str, ...] = Field(default=(), description="Tags that trackers give the run.")
+    capture_video: bool = Field(default=False, description="Record videos of the policy while it trains.")
+    video_every: PositiveInt = Field(default=100, description="Epochs between two videos; the end gives one, too.")
+    video_every_steps: PositiveInt | None = Field(
+        default=None, description="Steps of each environment between two videos, instead of epochs; null for epochs."
+    )
+    video_steps: int = Field(default=300, ge=2, le=100_000, description="Length of a video [steps].")
+    video_envs: int = Field(default=4, ge=1, le=64, description="Environments that a video shows beside each other.")
+    video_size: Annotated[tuple[int, int], AfterValidator(even_size)] = Field(
+        default=(640, 480), description="Width and height of a video [pixels]; even numbers."
+    )
     torch_threads: PositiveInt | None = Field(
         default=None, description="CPU threads that torch uses; null takes up to four of the cores."
     )

@@ -14,6 +14,7 @@ from igx.errors import ConfigError, SimulatorError, TaskError
 from igx.plugins import Plugins, load_plugins
 from igx.sim.buffers import probe_buffers
 from igx.sim.scene import build_scene
+from igx.sim.simulator import Simulator
 from igx.task import Program, Task
 
 _EXAMPLES = {"presets": "['cpu']", "overrides": "['task.rewards.alive=1.0']"}
@@ -99,8 +100,17 @@ def build(task_class: type[Task], config: Any, *, simulator_class: Any) -> VecEn
     program = Program(task, simulator)
     if sim.compile:
         program.compile()
-    trace = Trace(simulator, num_envs=sim.trace_envs, num_steps=sim.trace_steps)
+    trace = _trace(simulator, config)
     return VecEnv(task=task, simulator=simulator, program=program, trace=trace, use_graph=sim.capture)
+
+
+def _trace(simulator: Simulator, config: Any) -> Trace:
+    """A trace as long as asked for, and as a video needs."""
+    sim, run = config.sim, config.run
+    num_envs, num_steps = sim.trace_envs, sim.trace_steps
+    if run.capture_video:
+        num_envs, num_steps = max(num_envs, run.video_envs), max(num_steps, run.video_steps)
+    return Trace(simulator, num_envs=num_envs, num_steps=num_steps)
 
 
 def _device(name: str) -> torch.device:

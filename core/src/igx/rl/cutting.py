@@ -9,20 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
+from igx.rl.run_status import write_whole
+
 Row = dict[str, str]
 """Column → cell of a CSV file."""
 
 _HEAD, _TAIL = struct.Struct("<QI"), 4  # of a TensorBoard record: length and its checksum before, a checksum behind
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write `text` to `path`, which holds all of it afterwards or, if this fails, what it held before."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def cut_json_lines(path: Path, *, after_epoch: int) -> None:

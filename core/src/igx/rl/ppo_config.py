@@ -287,7 +287,7 @@ class PpoConfig(UpdateConfig):
 
     def check(self, config: RunConfig) -> None:
         """Refuse minibatches and sequences that don't divide a rollout, and schedules without an end."""
-        self._check_update(self, config, path="ppo", recurrent=config.network.rnn is not None)
+        self._check_update(self, config, path=config.agent_section, recurrent=config.network.rnn is not None)
         if self.lr_schedule == "linear" and config.run.max_epochs is None and config.run.max_frames is None:
             raise ConfigError(
                 "ppo.lr_schedule is linear, which needs an end: set run.max_epochs, e.g. 500, or run.max_frames."

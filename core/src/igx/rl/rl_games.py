@@ -50,6 +50,7 @@ __all__ = [
     "SACAgent",
     "SACPlayer",
     "Writer",
+    "activation",
     "create_algo",
     "create_player",
     "mean_list",
@@ -271,8 +272,8 @@ def network(config: NetworkConfig) -> Params:
         "separate": config.separate,
         "space": {
             "continuous": {
-                "mu_activation": _activation(config.mu_activation),
-                "sigma_activation": _activation(config.sigma_activation),
+                "mu_activation": activation(config.mu_activation),
+                "sigma_activation": activation(config.sigma_activation),
                 "mu_init": _initializer(config.mu_init),
                 "sigma_init": {"name": "const_initializer", "val": log_std},
                 "fixed_sigma": config.fixed_sigma,
@@ -503,11 +504,11 @@ def _central_value(config: CentralValueConfig | None, *, num_envs: int, horizon:
 def _trunk(config: TrunkConfig) -> Params:
     layers = {
         "units": list(config.units),
-        "activation": _activation(config.activation),
+        "activation": activation(config.activation),
         "initializer": _initializer(config.initializer),
         "d2rl": config.d2rl,
     }
-    trunk: Params = {"mlp": layers, "value_activation": _activation(config.value_activation)}
+    trunk: Params = {"mlp": layers, "value_activation": activation(config.value_activation)}
     if config.normalization is not None:
         trunk["normalization"] = config.normalization
     if config.rnn is not None:
@@ -519,7 +520,8 @@ def _rnn(config: RnnConfig) -> Params:
     return {"name": config.type, **config.model_dump(exclude={"type"})}
 
 
-def _activation(name: str) -> str:
+def activation(name: str) -> str:
+    """rl_games' name of an activation."""
     return "None" if name == "none" else name
 
 

@@ -44,6 +44,7 @@ class RunFolder:
         summaries/         TensorBoard
         export/            what `igx export` wrote
         metrics.csv, wandb/, mlflow/  what these trackers leave, if they are chosen
+        videos/            of the policy while it trained (`run.capture_video`), and by `igx video`
 
     Args:
         path: the folder itself.
@@ -58,6 +59,7 @@ class RunFolder:
         self.metrics_file = path / "metrics.jsonl"
         self.networks = path / "nn"
         self.summaries = path / "summaries"
+        self.videos = path / "videos"
         self.best = self.networks / "best.pth"
         self.last = self.networks / "last.pth"
 
@@ -72,6 +74,10 @@ class RunFolder:
     def checkpoints(self) -> list[Path]:
         """All checkpoints that are there: the best one, the periodic ones, the last one."""
         return [path for path in (self.best, *self.epochs(), self.last) if path.is_file()]
+
+    def video(self, epoch: int) -> Path:
+        """The video of the policy after so many epochs."""
+        return self.videos / f"epoch_{epoch:06d}.mp4"
 
     @classmethod
     def create(cls, config: "RunConfig") -> "RunFolder":

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from igx.config.compose import Composed
 from igx.config.run_config import RunConfig
@@ -23,6 +24,9 @@ from igx.rl.run_folder import RunFolder
 from igx.rl.stopping import Stopped, StopSignals
 from igx.rl.supervisor import Display, Supervisor
 from igx.rl.trackers import JsonLines, Run, Tracker
+from igx.rl.video_recorder import VideoRecorder
+from igx.video.encode import require_encoder
+from igx.video.renderers import require_renderer
 
 EnvMaker = Callable[..., VecEnv]
 """Makes environments of `(config, plugins=...)`, as `igx.env.make_env` does."""
@@ -126,6 +130,7 @@ class _Means:
     plugins: Plugins
     display: Display
     make_env: EnvMaker
+    renderer: str | None
 
     @classmethod
     def of(cls, config: RunConfig, *, plugins: Plugins, display: Display, make_env: EnvMaker) -> "_Means":
@@ -135,7 +140,13 @@ class _Means:
             plugins=plugins,
             display=display,
             make_env=make_env,
+            renderer=_require_video() if config.run.capture_video else None,
         )
+
+    def recorder(self, config: RunConfig, env: VecEnv, *, folder: Path) -> VideoRecorder | None:
+        if self.renderer is None:
+            return None
+        return VideoRecorder(config.run, env, RunFolder(folder), renderer=self.renderer)
 
     def evaluator(self, config: RunConfig, *, made_in_s: float) -> Evaluator:
         return Evaluator(config, agent=self.agent, plugins=self.plugins, make_env=self.make_env, made_in_s=made_in_s)
@@ -162,6 +173,7 @@ def _carry_out(
                     display=means.display,
                     signals=signals,
                     evaluator=evaluator,
+                    recorder=means.recorder(config, env, folder=run.folder),
                 )
                 create_algo(agent, config, env, folder=run.folder, observer=supervisor, writer=supervisor.scalars)
                 prepare(supervisor)
@@ -171,6 +183,16 @@ def _carry_out(
 
 def _nothing() -> None:
     """A run that can't go on is left as it was."""
+
+
+def _require_video() -> str:
+    """What videos can be drawn with.
+
+    Raises:
+        IgxError: they can't be drawn, or not written.
+    """
+    require_encoder()
+    return require_renderer()
 
 
 def _refuse_untrainable(task: str, env: VecEnv) -> None:
@@ -188,6 +210,7 @@ def _run(supervisor: Supervisor, *, signals: StopSignals, evaluator: Evaluator) 
         with suppress(Stopped):
             supervisor.algo.train()
         supervisor.save()
+        supervisor.finish_videos()
         outcome = "finished" if signals.received is None else "interrupted"
     except KeyboardInterrupt:
         outcome = "interrupted"

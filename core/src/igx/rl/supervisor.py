@@ -23,6 +23,7 @@ from igx.rl.run_folder import RunFolder
 from igx.rl.stopping import Stopped, StopSignals
 from igx.rl.stopwatch import Stopwatch
 from igx.rl.trackers import Run, Tracker
+from igx.rl.video_recorder import Video, VideoRecorder
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ _KEPT = "igx_run"
 _OF_THE_MOMENT = {"env_state", "igx_rollout"}  # large, and worth nothing to who plays the policy
 _JUDGED = ("loss/", "kl", "return")  # what tells that a policy has diverged
 _BEST_EVERY_S = 5.0  # a policy that improves in every epoch is not written in every epoch
+_LONG_WAIT_S, _SHORT_WAIT_S = 120.0, 10.0  # for a video at the end of a run; the short one where somebody waits
 _LOUDER = 10  # times as many unstable environments as last warned of are worth another warning
 
 
@@ -59,6 +61,7 @@ class Supervisor(AlgoObserver):
         display: who shows them.
         signals: who knows whether the run should end.
         evaluator: who judges the policy.
+        recorder: who records videos, if anybody does.
     """
 
     algo: Any  # rl_games' algorithms share no typed base
@@ -72,6 +75,7 @@ class Supervisor(AlgoObserver):
         display: Display,
         signals: StopSignals,
         evaluator: Evaluator,
+        recorder: VideoRecorder | None = None,
     ) -> None:
         self.run, self.settings = run, run.config.run
         self.folder = RunFolder(run.folder)
@@ -81,6 +85,7 @@ class Supervisor(AlgoObserver):
         self.env, self._plugins = env, plugins
         self._trackers: list[Tracker] = []
         self._display, self._signals, self._evaluator = display, signals, evaluator
+        self._recorder = recorder
         self._best: State | None = None
         self._best_written_at = -math.inf
         self._of_epoch: Metrics = {}
@@ -129,6 +134,7 @@ class Supervisor(AlgoObserver):
         self._keep_best(metrics)
         self._keep_checkpoints()
         self._publish(metrics)
+        self._film()
         self._warn(metrics)
         self._stop_if_due(metrics)
 
@@ -141,6 +147,17 @@ class Supervisor(AlgoObserver):
         self._write_best()
         self._save(self.folder.last)
 
+    def finish_videos(self) -> None:
+        """Wait for the video in work and, unless the run is to end at once, for one of the policy as it is now."""
+        if self._recorder is None:
+            return
+        if self._signals.received is not None:
+            self._add_videos(self._recorder.finish(limit_s=_SHORT_WAIT_S))
+        else:
+            self._add_videos(self._recorder.finish(limit_s=_LONG_WAIT_S))
+            self._recorder.record(self.epochs, frames=self.frames)
+            self._add_videos(self._recorder.finish(limit_s=_LONG_WAIT_S))
+
     def close(self, outcome: str) -> None:
         """Write down how the run ended, and tell everybody."""
         self.folder.conclude(
@@ -150,6 +167,8 @@ class Supervisor(AlgoObserver):
             seconds=self.seconds,
             best_since=self.settings.save_best_after,
         )
+        if self._recorder is not None:
+            self._recorder.close()
         for tracker in tuple(self._trackers):
             self._ask(tracker, partial(tracker.close, outcome))
         self._plugins.notify("igx_run_ended", run=self.run, outcome=outcome)
@@ -259,6 +278,15 @@ class Supervisor(AlgoObserver):
             self._ask(tracker, partial(tracker.log, metrics))
         self._plugins.notify("igx_epoch_ended", run=self.run, metrics=metrics)
         self._display.epoch(metrics)
+
+    def _film(self) -> None:
+        if self._recorder is not None:
+            self._add_videos(self._recorder.after_epoch(self.epochs, frames=self.frames))
+
+    def _add_videos(self, videos: Iterable[Video]) -> None:
+        for video in videos:
+            for tracker in tuple(self._trackers):
+                self._ask(tracker, partial(tracker.add_video, video.path, epoch=video.epoch, frames=video.frames))
 
     def _ask(self, tracker: Tracker, action: partial[None]) -> None:
         failure = attempt(action)

@@ -5,7 +5,8 @@ import io
 from collections.abc import Mapping
 from typing import TextIO
 
-from igx.rl.cutting import Row, read_rows, write_whole
+from igx.rl.cutting import Row, read_rows
+from igx.rl.run_status import write_whole
 from igx.rl.trackers import Run, Tracker
 
 

@@ -4,12 +4,16 @@ import os
 import sys
 from ctypes.util import find_library
 
+_LIBRARIES = {"EGL": "egl", "OSMesa": "osmesa"}
+
 
 def choose_renderer() -> None:
-    """Have MuJoCo render through EGL where there is no display; only before mujoco is first imported.
+    """Have MuJoCo render through EGL, or else OSMesa, where there is no display; before mujoco is first imported.
 
-    A `MUJOCO_GL` that the user set stands, and without EGL nothing is chosen: MuJoCo would refuse to be imported.
+    A `MUJOCO_GL` that the user set stands, and without both nothing is chosen: MuJoCo would refuse to be imported.
+    `igx.video.renderers` tries whether a library works, too, which takes a second.
     """
     is_headless = sys.platform == "linux" and not os.environ.get("DISPLAY")
-    if is_headless and find_library("EGL"):
-        os.environ.setdefault("MUJOCO_GL", "egl")
+    found = next((name for library, name in _LIBRARIES.items() if find_library(library)), None)
+    if is_headless and found:
+        os.environ.setdefault("MUJOCO_GL", found)

@@ -240,6 +240,11 @@ class Simulator(ABC):
         self._tables.append(ModelTable(columns, values, row))
         return row
 
+    @property
+    def tables(self) -> tuple[ModelTable, ...]:
+        """What `model_table` was given."""
+        return tuple(self._tables)
+
     @abstractmethod
     def commit_model(self, mask: Tensor | None = None, fields: Sequence[str] | None = None) -> None:
         """Make model values that were written the engine's, with the constants derived from them.

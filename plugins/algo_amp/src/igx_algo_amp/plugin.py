@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from igx.plugins import CommandSpec, TaskSpec, hookimpl
+from igx.plugins import AgentSpec, CommandSpec, TaskSpec, hookimpl
 
 IGX_API = 1  # the plugin interface this was written for
 
@@ -14,6 +14,19 @@ def igx_tasks() -> Iterator[TaskSpec]:
         name="humanoid-amp",
         target="igx_algo_amp.humanoid_amp:HumanoidAmp",
         summary="A humanoid moves as a recorded motion does: walking, running or whatever a clip shows.",
+        agent="amp",
+    )
+
+
+@hookimpl
+def igx_agents() -> Iterator[AgentSpec]:
+    """Offer AMP."""
+    yield AgentSpec(
+        name="amp",
+        target="igx_algo_amp.agent:AmpAgent",
+        summary="PPO that is paid for moving as demonstrations do.",
+        section="amp",
+        config="igx_algo_amp.config:AmpConfig",
     )
 
 

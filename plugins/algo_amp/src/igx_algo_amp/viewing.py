@@ -10,9 +10,9 @@ from PIL import Image
 
 from igx import Articulation, GroundPlane
 from igx.config.sections import SimConfig
-from igx.env.frames import Camera, Picture
 from igx.sim.declared import Declared
 from igx.sim.scene import build_scene
+from igx.video.camera import Camera, Picture
 from igx_algo_amp import quaternions
 from igx_algo_amp.humanoid import BODY_NAMES
 from igx_algo_amp.motions import Floats, Motion, MotionError
