@@ -115,5 +115,11 @@ def test_view_draws_a_strip_or_a_video(tmp_path: Path) -> None:
     with Image.open(video) as image:
         assert image.size == (64, 96)
         assert image.n_frames == 50  # pyright: ignore[reportAttributeAccessIssue]  # of GIFs
-    with pytest.raises(MotionError, match=r"ends in \.png or \.gif"):
-        motions("view", "walk", tmp_path / "walk.mp4")
+    with pytest.raises(MotionError, match=r"ends in \.png, \.gif or \.mp4"):
+        motions("view", "walk", tmp_path / "walk.jpg")
+
+
+def test_view_writes_mp4_where_there_is_an_encoder(tmp_path: Path) -> None:
+    pytest.importorskip("imageio_ffmpeg")
+    motions("view", "run", tmp_path / "run.mp4", "--size", "65", "97")
+    assert b"ftyp" in (tmp_path / "run.mp4").read_bytes()[:12]

@@ -122,7 +122,7 @@ def convert(
 @click.option("--size", type=(click.IntRange(min=16), click.IntRange(min=16)), default=(320, 360), show_default=True)
 @click.option("--azimuth", type=float, default=90.0, show_default=True, help="Direction of view [degrees].")
 def view(*, motion: str, file: Path, frames: int, seconds: float | None, size: tuple[int, int], azimuth: float) -> None:
-    """Picture a MOTION in FILE: as a strip of pictures (.png) or as a video (.gif)."""
+    """Picture a MOTION in FILE: as a strip of pictures (.png) or as a video (.gif, .mp4)."""
     from igx.sim.offscreen import choose_renderer
 
     choose_renderer()
@@ -131,7 +131,7 @@ def view(*, motion: str, file: Path, frames: int, seconds: float | None, size: t
 
     read, width, height = read_motion(motion), *size
     seconds = read.duration if seconds is None else seconds
-    if file.suffix == ".gif":
+    if file.suffix in (".gif", ".mp4"):
         save_video(read, file, seconds=seconds, width=width, height=height, azimuth=azimuth)
     else:
         save_strip(read, file, seconds=seconds, count=frames, width=width, height=height, azimuth=azimuth)
