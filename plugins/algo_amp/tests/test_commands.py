@@ -90,6 +90,15 @@ def test_a_bvh_file_is_converted_in_metres_and_pictured_as_sticks(tmp_path: Path
     assert distinct(tmp_path / "clip.png", 64) == 2
 
 
+def test_landmarks_are_read_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "bodies.yaml").write_text("right_knee: right_shin")
+    with pytest.raises(MotionError, match="Nothing says which body of 'walk' is at the landmark 'spine'"):
+        motions("convert", "walk", tmp_path / "walk.npz", "--retarget", tmp_path / "bodies.yaml")
+    (tmp_path / "bodies.yaml").write_text("[spine]")
+    with pytest.raises(MotionError, match="must have lines that read 'right_knee: RightLeg'"):
+        motions("convert", "walk", tmp_path / "walk.npz", "--retarget", tmp_path / "bodies.yaml")
+
+
 def distinct(strip: Path, width: int) -> int:
     """How many different pictures a strip has."""
     pixels = np.asarray(Image.open(strip))
@@ -106,5 +115,11 @@ def test_view_draws_a_strip_or_a_video(tmp_path: Path) -> None:
     with Image.open(video) as image:
         assert image.size == (64, 96)
         assert image.n_frames == 50  # pyright: ignore[reportAttributeAccessIssue]  # of GIFs
-    with pytest.raises(MotionError, match=r"ends in \.png or \.gif"):
-        motions("view", "walk", tmp_path / "walk.mp4")
+    with pytest.raises(MotionError, match=r"ends in \.png, \.gif or \.mp4"):
+        motions("view", "walk", tmp_path / "walk.jpg")
+
+
+def test_view_writes_mp4_where_there_is_an_encoder(tmp_path: Path) -> None:
+    pytest.importorskip("imageio_ffmpeg")
+    motions("view", "run", tmp_path / "run.mp4", "--size", "65", "97")
+    assert b"ftyp" in (tmp_path / "run.mp4").read_bytes()[:12]

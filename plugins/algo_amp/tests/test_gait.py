@@ -1,17 +1,13 @@
 """The walk and the run of this package: their generator makes them, and they are motions that a body could make."""
 
-import mujoco
 import numpy as np
 import pytest
+from bodies import FEET, joints_beyond_limits, soles, touching_frames
 
-import igx_assets
 from igx_algo_amp import quaternions
 from igx_algo_amp.gait import RUN, WALK, Gait, make_motion
 from igx_algo_amp.motion_formats import read_motion, shipped
 from igx_algo_amp.motions import Floats, Motion
-
-MODEL = mujoco.MjModel.from_xml_path(str(igx_assets.path("humanoid_amp")))
-FEET = ("right_foot", "left_foot")
 
 
 @pytest.fixture(params=["walk", "run"])
@@ -48,16 +44,6 @@ def test_the_last_frame_is_the_first_one_again(motion: Motion) -> None:
     assert steps.max() < 0.3  # 18 rad/s, of the knee of a runner
 
 
-def soles(motion: Motion, foot: str) -> Floats:
-    """Corners of a foot's sole in the world, shape `[frames, 4, 3]`."""
-    geom = MODEL.geom(foot)
-    low = [geom.pos + geom.size * [x, y, -1] for x in (-1, 1) for y in (-1, 1)]
-    positions, rotations = motion.poses()
-    body = motion.body_names.index(foot)
-    corners = np.broadcast_to(np.stack(low), (motion.num_frames, 4, 3)).copy()
-    return positions[:, body, None] + quaternions.rotate(np.repeat(rotations[:, body, None], 4, axis=1), corners)
-
-
 @pytest.mark.parametrize("foot", FEET)
 def test_feet_do_not_go_into_the_ground(motion: Motion, foot: str) -> None:
     assert soles(motion, foot)[..., 2].min() > -0.001
@@ -87,15 +73,7 @@ def carried(motion: Motion) -> Floats:
 
 
 def test_joints_are_within_their_limits(motion: Motion) -> None:
-    vectors = quaternions.to_vector(motion.rotations)
-    for joint in range(1, MODEL.njnt):
-        turn = vectors[:, MODEL.jnt_bodyid[joint] - 1]
-        low, high = MODEL.jnt_range[joint]
-        if MODEL.jnt_type[joint] == mujoco.mjtJoint.mjJNT_BALL:
-            assert np.linalg.norm(turn, axis=-1).max() <= high, MODEL.joint(joint).name
-        else:
-            assert np.abs(turn[:, [0, 2]]).max() < 1e-3
-            assert low <= turn[:, 1].min() <= turn[:, 1].max() <= high, MODEL.joint(joint).name
+    assert joints_beyond_limits(motion) == []
 
 
 def test_sides_do_the_same_half_a_stride_apart(motion: Motion) -> None:
@@ -108,13 +86,4 @@ def test_sides_do_the_same_half_a_stride_apart(motion: Motion) -> None:
 
 
 def test_parts_of_the_body_do_not_touch_each_other(motion: Motion) -> None:
-    data = mujoco.MjData(MODEL)
-    for frame in range(motion.num_frames):
-        data.qpos[:7] = [*motion.root_pos[frame], *motion.rotations[frame, 0]]
-        for joint in range(1, MODEL.njnt):
-            address, quat = MODEL.jnt_qposadr[joint], motion.rotations[frame, MODEL.jnt_bodyid[joint] - 1]
-            is_ball = MODEL.jnt_type[joint] == mujoco.mjtJoint.mjJNT_BALL
-            data.qpos[address : address + (4 if is_ball else 1)] = quat if is_ball else quaternions.to_vector(quat)[1]
-        mujoco.mj_kinematics(MODEL, data)
-        mujoco.mj_collision(MODEL, data)
-        assert data.ncon == 0, frame
+    assert touching_frames(motion) == []

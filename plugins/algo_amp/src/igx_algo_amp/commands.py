@@ -75,21 +75,39 @@ def show(*, motion: str, as_json: bool) -> None:
 @click.option("--licence", help="Under which terms it may be used, to be kept in the file.")
 @click.option("--loop/--no-loop", default=None, help="Whether it goes on from its end as from its beginning.")
 @click.option("--scale", type=click.FloatRange(min=0, min_open=True), default=1.0, help="Metres of a BVH file's unit.")
+@click.option(
+    "--retarget",
+    "landmarks",
+    type=click.Path(path_type=Path),
+    help="Make it one of the humanoid; a .yaml file says which body is at each landmark: right_knee: RightLeg, …",
+)
 @click.option("--force", is_flag=True, help="Replace the file if there is one.")
 def convert(
-    *, motion: str, file: Path, source: str | None, licence: str | None, loop: bool | None, scale: float, force: bool
+    *,
+    motion: str,
+    file: Path,
+    source: str | None,
+    licence: str | None,
+    loop: bool | None,
+    scale: float,
+    landmarks: Path | None,
+    force: bool,
 ) -> None:
     """Write a MOTION as igx's own FILE, which ends in .npz."""
     import dataclasses
 
     from igx_algo_amp.motion_formats import read_bvh, read_motion
+    from igx_algo_amp.motion_sets import read_landmarks
     from igx_algo_amp.motions import MotionError, save_motion
+    from igx_algo_amp.retargeting import retarget_motion
 
     if file.suffix != ".npz":
         raise MotionError(f"A motion is written to a file that ends in .npz, not to {file}.")
     if file.exists() and not force:
         raise MotionError(f"{file} is already there; --force replaces it.")
     read = read_bvh(Path(motion), scale=scale) if motion.endswith(".bvh") else read_motion(motion)
+    if landmarks is not None:
+        read = retarget_motion(read, read_landmarks(landmarks))
     said = {"source": source, "licence": licence, "loop": loop}
     changed: dict[str, Any] = {key: value for key, value in said.items() if value is not None}
     save_motion(dataclasses.replace(read, name=file.stem, **changed), file)
@@ -104,7 +122,7 @@ def convert(
 @click.option("--size", type=(click.IntRange(min=16), click.IntRange(min=16)), default=(320, 360), show_default=True)
 @click.option("--azimuth", type=float, default=90.0, show_default=True, help="Direction of view [degrees].")
 def view(*, motion: str, file: Path, frames: int, seconds: float | None, size: tuple[int, int], azimuth: float) -> None:
-    """Picture a MOTION in FILE: as a strip of pictures (.png) or as a video (.gif)."""
+    """Picture a MOTION in FILE: as a strip of pictures (.png) or as a video (.gif, .mp4)."""
     from igx.sim.offscreen import choose_renderer
 
     choose_renderer()
@@ -113,7 +131,7 @@ def view(*, motion: str, file: Path, frames: int, seconds: float | None, size: t
 
     read, width, height = read_motion(motion), *size
     seconds = read.duration if seconds is None else seconds
-    if file.suffix == ".gif":
+    if file.suffix in (".gif", ".mp4"):
         save_video(read, file, seconds=seconds, width=width, height=height, azimuth=azimuth)
     else:
         save_strip(read, file, seconds=seconds, count=frames, width=width, height=height, azimuth=azimuth)

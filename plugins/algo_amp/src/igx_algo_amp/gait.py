@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from igx_algo_amp import quaternions
 from igx_algo_amp.humanoid import BODY_NAMES, OFFSETS, PARENTS, SOLE
+from igx_algo_amp.limbs import HEEL, SHIN, THIGH, TOE, reach
 from igx_algo_amp.motion_formats import CLIPS
 from igx_algo_amp.motions import Floats, Motion, save_motion
 
-_HEEL, _TOE = -0.0435, 0.1335  # ends of the sole, forward from the ankle [m]
-_THIGH, _SHIN = 0.421546, 0.40987  # [m]
 _GRAVITY = 9.81
 _RIGHT, _LEFT = "right", "left"
 
@@ -204,7 +203,7 @@ def _swing_arm(rotations: Floats, gait: Gait, time: Floats, side: str) -> None:
 def _bend_leg(rotations: Floats, gait: Gait, time: Floats, side: str, root_pos: Floats) -> None:
     pelvis = rotations[:, 0]
     hip = root_pos + quaternions.rotate(pelvis, OFFSETS[BODY_NAMES.index(f"{side}_thigh")])
-    thigh, knee = _reach(_ankle(gait, time, side) - hip)
+    thigh, knee = reach(_ankle(gait, time, side) - hip, left=np.array([0.0, 1.0, 0.0]))
     shin = quaternions.multiply(thigh, quaternions.about("y", knee))
     _set(rotations, f"{side}_thigh", _relative(pelvis, thigh))
     _set(rotations, f"{side}_shin", quaternions.about("y", knee))
@@ -231,7 +230,7 @@ def _sole_pitch(gait: Gait, stance: Floats) -> Floats:
 def _standing_ankle(gait: Gait, stance: Floats) -> Floats:
     """The ankle while its foot carries, `[frames, 2]` forward of where it is with the foot flat, and up."""
     pitch = _sole_pitch(gait, stance)
-    edge = np.where(pitch > 0.0, _TOE, _HEEL)
+    edge = np.where(pitch > 0.0, TOE, HEEL)
     forward = edge - edge * np.cos(pitch) + SOLE * np.sin(pitch)
     return np.stack([forward, edge * np.sin(pitch) + SOLE * np.cos(pitch)], axis=-1)
 
@@ -288,37 +287,9 @@ def _cubic(share: Floats, start: Floats, rate: Floats, end: Floats, end_rate: Fl
     )
 
 
-def _reach(way: Floats) -> tuple[Floats, Floats]:
-    """Rotations of the thigh in the world and angles of the knee that put the ankle at `way` from the hip.
-
-    The knee bends forward, in the plane of x and `way`.
-    """
-    distance = np.linalg.norm(way, axis=-1)
-    cosine = (distance**2 - _THIGH**2 - _SHIN**2) / (2.0 * _THIGH * _SHIN)
-    knee = np.arccos(np.clip(cosine, -1.0, 1.0))
-    in_thigh = np.stack([-_SHIN * np.sin(knee), np.zeros_like(knee), -_THIGH - _SHIN * np.cos(knee)], axis=-1)
-    ours, theirs = _frame(in_thigh), _frame(way)
-    return _quat(theirs @ np.swapaxes(ours, -1, -2)), knee
-
-
-def _frame(down: Floats) -> Floats:
-    """Right-handed axes in columns: along `down`, to the left, and what is at a right angle to both."""
-    along = down / np.linalg.norm(down, axis=-1, keepdims=True)
-    left = np.array([0.0, 1.0, 0.0]) - along[:, 1:2] * along
-    left /= np.linalg.norm(left, axis=-1, keepdims=True)
-    return np.stack([along, left, np.cross(along, left)], axis=-1)
-
-
-def _quat(matrix: Floats) -> Floats:
-    """Quaternions of rotations by less than half a turn, shape `[..., 3, 3]` to `[..., 4]`."""
-    w = 0.5 * np.sqrt(1.0 + np.trace(matrix, axis1=-2, axis2=-1))
-    axis = [matrix[..., j, i] - matrix[..., i, j] for i, j in ((1, 2), (2, 0), (0, 1))]
-    return np.stack([w, *(part / (4.0 * w) for part in axis)], axis=-1)
-
-
 def _highest_pelvis(gait: Gait, time: Floats, pelvis: Floats, root_pos: Floats) -> float:
     """How high the pelvis can be so that no leg is ever stretched beyond 99 % of its length [m]."""
-    longest = 0.99 * (_THIGH + _SHIN)
+    longest = 0.99 * (THIGH + SHIN)
     heights: list[float] = []
     for side in (_RIGHT, _LEFT):
         hip = root_pos + quaternions.rotate(pelvis, OFFSETS[BODY_NAMES.index(f"{side}_thigh")])

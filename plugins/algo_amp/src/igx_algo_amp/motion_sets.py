@@ -1,4 +1,4 @@
-"""Several motions at once: a YAML file that lists them with their weights.
+"""What YAML files say of motions: which ones there are, and how often each is drawn; which body is at a landmark.
 
 For example::
 
@@ -28,10 +28,7 @@ def read_motions(name_or_path: str) -> tuple[list[Motion], list[float]]:
     path = Path(name_or_path).expanduser()
     if path.suffix not in (".yaml", ".yml"):
         return [read_motion(name_or_path)], [1.0]
-    try:
-        listed = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise MotionError(f"The list of motions {path} can't be read: {' '.join(str(error).split())}.") from error
+    listed = _read(path, what="list of motions")
     entries = listed.get("motions") if isinstance(listed, Mapping) else None
     if not isinstance(entries, list) or not entries:
         raise MotionError(f"{path} must have a list under the key 'motions'.")
@@ -42,6 +39,25 @@ def read_motions(name_or_path: str) -> tuple[list[Motion], list[float]]:
         motions.append(read_motion(file if file in shipped() else path.parent / file))
         weights.append(weight)
     return motions, weights
+
+
+def read_landmarks(file: Path) -> dict[str, str]:
+    """The body at each landmark, for retargeting: a mapping of names.
+
+    Raises:
+        MotionError: the file can't be read, or holds something else.
+    """
+    said = _read(file, what="landmarks")
+    if not isinstance(said, Mapping) or not all(isinstance(body, str) for body in said.values()):
+        raise MotionError(f"{file} must have lines that read 'right_knee: RightLeg', a landmark and a body.")
+    return {str(landmark): body for landmark, body in said.items()}
+
+
+def _read(file: Path, *, what: str) -> Any:
+    try:
+        return yaml.safe_load(file.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise MotionError(f"The {what} {file} can't be read: {' '.join(str(error).split())}.") from error
 
 
 def _entry(entry: Any, *, where: str) -> tuple[str, float]:

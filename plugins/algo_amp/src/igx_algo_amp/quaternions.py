@@ -34,6 +34,23 @@ def to_vector(quat: Floats) -> Floats:
     return math.axis_angle_from_quat(torch.from_numpy(quat)).numpy()
 
 
+def from_matrix(matrix: Floats) -> Floats:
+    """Quaternions of rotation matrices, shape `[..., 3, 3]` to `[..., 4]`."""
+    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = np.moveaxis(matrix, (-2, -1), (0, 1))
+    candidates = np.stack(  # the quaternion times four times each of its numbers; the largest of these is well known
+        [
+            np.stack([1.0 + xx + yy + zz, zy - yz, xz - zx, yx - xy], axis=-1),
+            np.stack([zy - yz, 1.0 + xx - yy - zz, yx + xy, xz + zx], axis=-1),
+            np.stack([xz - zx, yx + xy, 1.0 - xx + yy - zz, zy + yz], axis=-1),
+            np.stack([yx - xy, xz + zx, zy + yz, 1.0 - xx - yy + zz], axis=-1),
+        ],
+        axis=-2,
+    )
+    sizes = np.diagonal(candidates, axis1=-2, axis2=-1)
+    best = np.take_along_axis(candidates, sizes.argmax(-1)[..., None, None], axis=-2)[..., 0, :]
+    return best / np.linalg.norm(best, axis=-1, keepdims=True)
+
+
 def angle_between(first: Floats, second: Floats) -> Floats:
     """Angle of the rotation from one to the other [rad], shape `[..., 4]` to `[...]`."""
     return np.linalg.norm(to_vector(multiply(second, conjugate(first))), axis=-1)

@@ -1,6 +1,6 @@
 """Pictures of recorded motions: of the humanoid as it looks, of other trees of bodies as stick figures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,12 @@ from igx.config.sections import SimConfig
 from igx.sim.declared import Declared
 from igx.sim.scene import build_scene
 from igx.video.camera import Camera, Picture
+from igx.video.encode import write
 from igx_algo_amp import quaternions
 from igx_algo_amp.humanoid import BODY_NAMES
 from igx_algo_amp.motions import Floats, Motion, MotionError
 
-_VIDEO_FPS = 25.0  # what a GIF can hold exactly, its unit of time being 10 ms
+_FRAME_RATE = 25.0  # of videos [1/s]; one that a GIF can hold exactly, its unit of time being 10 ms
 
 
 def save_strip(
@@ -29,31 +30,27 @@ def save_strip(
         MotionError: the file has another ending than .png, or can't be written.
     """
     if file.suffix != ".png":
-        raise MotionError(f"A motion is pictured in a file that ends in .png or .gif, not in {file}.")
+        raise MotionError(f"A motion is pictured in a file that ends in .png, .gif or .mp4, not in {file}.")
     times = np.linspace(0.0, seconds, count)
-    pictures = _pictures(motion, times, width=width, height=height, azimuth=azimuth)
-    _save([Image.fromarray(np.concatenate(pictures, axis=1))], file)
-
-
-def save_video(motion: Motion, file: Path, *, seconds: float, width: int, height: int, azimuth: float) -> None:
-    """Write a GIF of a motion's first seconds.
-
-    Raises:
-        MotionError: the file can't be written.
-    """
-    times = np.arange(0.0, seconds, 1.0 / _VIDEO_FPS)
-    pictures = _pictures(motion, times, width=width, height=height, azimuth=azimuth)
-    _save([Image.fromarray(picture) for picture in pictures], file, duration=round(1000 / _VIDEO_FPS), loop=0)
-
-
-def _save(images: Sequence[Image.Image], file: Path, **options: Any) -> None:
+    pictures = [*_pictures(motion, times, width=width, height=height, azimuth=azimuth)]
     try:
-        images[0].save(file, save_all=len(images) > 1, append_images=images[1:], **options)
+        Image.fromarray(np.concatenate(pictures, axis=1)).save(file)
     except OSError as error:
         raise MotionError(f"The picture can't be written to {file}: {error.strerror or error}.") from error
 
 
-def _pictures(motion: Motion, times: Floats, *, width: int, height: int, azimuth: float) -> list[Picture]:
+def save_video(motion: Motion, file: Path, *, seconds: float, width: int, height: int, azimuth: float) -> None:
+    """Write a GIF or an MP4, as its name ends, of a motion's first seconds; edges of an odd length lose a pixel.
+
+    Raises:
+        RunError: the file can't be written, or MP4 can't, here.
+    """
+    times = np.arange(0.0, seconds, 1.0 / _FRAME_RATE)
+    pictures = _pictures(motion, times, width=width - width % 2, height=height - height % 2, azimuth=azimuth)
+    write(pictures, file, frame_rate=_FRAME_RATE)
+
+
+def _pictures(motion: Motion, times: Floats, *, width: int, height: int, azimuth: float) -> Iterator[Picture]:
     """A picture of the frame that is nearest to each time [s]; what loops goes on."""
     model = _scene(motion)
     camera = Camera(model, width=width, height=height, azimuth=azimuth, elevation=-8.0)
@@ -62,10 +59,8 @@ def _pictures(motion: Motion, times: Floats, *, width: int, height: int, azimuth
     rounds = places // cycle if motion.loop else np.zeros_like(places)
     frames = np.clip(places - rounds * cycle, 0, cycle)
     try:
-        return [
-            camera.picture(qpos_of(motion, frame, model, moved=turn * motion.travel))
-            for frame, turn in zip(frames, rounds, strict=True)
-        ]
+        for frame, turn in zip(frames, rounds, strict=True):
+            yield camera.picture(camera.show(qpos_of(motion, frame, model, moved=turn * motion.travel)))
     finally:
         camera.close()
 
