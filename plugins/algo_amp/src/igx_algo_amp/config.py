@@ -1,6 +1,7 @@
 """The settings of AMP: those of PPO, what style is worth, and how the discriminator learns."""
 
-from typing import Self
+from collections.abc import Mapping
+from typing import ClassVar, Self
 
 from pydantic import AliasChoices, Field, PositiveInt, model_validator
 
@@ -10,6 +11,13 @@ from igx.rl.ppo_config import PpoConfig
 
 class AmpConfig(PpoConfig):
     """PPO's settings and those of the discriminator, whose defaults are IsaacGymEnvs'; its names are aliases."""
+
+    advice: ClassVar[Mapping[str, str]] = {
+        **PpoConfig.advice,
+        "motion": "what is shown is the task's to say: task.motion",
+        "disc_coef": "the discriminator has an optimiser of its own, to which a factor on its loss means nothing",
+        "disc_loss_coef": "the discriminator has an optimiser of its own, to which a factor on its loss means nothing",
+    }
 
     task_reward_weight: float = Field(
         default=0.0,
