@@ -122,6 +122,17 @@ def test_a_run_that_saved_nothing_is_not_gone_on_with(tmp_path: Path) -> None:
         go_on(result, **settings)
 
 
+def test_a_run_that_is_killed_after_its_first_epoch_can_be_gone_on_with(tmp_path: Path) -> None:
+    process = killing.start(killing.train, tmp_path, 10**6)
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    while not (metrics.is_file() and metrics.stat().st_size):
+        time.sleep(0.01)
+        assert process.is_alive()
+    process.kill()
+    process.join()
+    assert checkpoints.load(tmp_path / "run" / "nn" / "last.pth")["env_state"]
+
+
 def test_a_run_that_is_being_trained_is_left_alone(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"run": {"name": "a", "max_epochs": 2}}
     result = run(tmp_path, **settings)

@@ -359,7 +359,8 @@ def test_a_replay_buffer_that_memory_cannot_hold_is_refused(tmp_path: Path, monk
 
 def test_a_run_that_diverges_names_a_learning_rate(tmp_path: Path) -> None:
     message = (
-        r"Training diverged in epoch \d: .* is nan; there is no good checkpoint yet\. A lower sac\.critic_lr may help\."
+        r"Training diverged in epoch \d: .* is nan; the last good checkpoint is .*last\.pth\. "
+        r"A lower sac\.critic_lr may help\."
     )
     with pytest.raises(RunFailure, match=message):
         run(tmp_path, agent="sac", task={"breaks_in_step": 12}, run={"name": "a", "save_best_after": 100})

@@ -265,7 +265,7 @@ class RunSettings(Config):
         default=100,
         ge=0,
         validation_alias=AliasChoices("save_every", "save_frequency"),
-        description="Epochs between two checkpoints; 0 saves only the best and the last.",
+        description="Epochs between two checkpoints to keep; 0 keeps only the best and the last.",
     )
     save_best_after: int = Field(default=100, ge=0, description="First epoch from which a new best policy is saved.")
     keep_checkpoints: PositiveInt | None = Field(

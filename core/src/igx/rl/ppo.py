@@ -62,7 +62,6 @@ class Ppo(A2CAgent):
         self.tallies = [self.central_losses, self.losses]
         """Whose means leave the device at the end of an epoch; a subclass adds its own."""
         self.total_time = 0.0
-        self.save_every: int = self.config.get("save_every", 0)
         self._collected: tuple[Readout, Laps] | None = None
         self._left_off: State = {}
         self._datasets: list[dict[str, Any]] = []
@@ -523,9 +522,8 @@ class Ppo(A2CAgent):
         Not where a whole checkpoint is due, or a signal ends the run: that holds the environments as they are at the
         end of an epoch. A run that ends by `run.score_to_win` saves them as they are after that next rollout.
         """
-        is_ending: Callable[[], bool] = getattr(self.algo_observer, "is_ending", bool)
-        is_saved = self.save_every and self.epoch_num % self.save_every == 0
-        return self.records and not is_saved and not is_ending()
+        needs_whole_state: Callable[[], bool] = getattr(self.algo_observer, "needs_whole_state", bool)
+        return not needs_whole_state() and self.records
 
     def _collect(self) -> None:
         """Have the numbers of this epoch sent to the host."""

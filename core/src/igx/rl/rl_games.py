@@ -256,7 +256,6 @@ def run(settings: RunSettings, env: VecEnv) -> Params:
         "max_frames": settings.max_frames or -1,
         "games_to_track": settings.games_to_track,
         "save_frequency": 0,
-        "save_every": settings.save_every,
         "save_best_after": _NEVER,
         "print_stats": False,
         "player": {"use_vecenv": True, "deterministic": True, "print_stats": False},

@@ -39,7 +39,7 @@ class RunFolder:
         status.json        whether it runs, or how it ended; see `igx.rl.run_status`
         metrics.jsonl      one JSON object an epoch
         nn/best.pth        the policy with the best mean return when it was evaluated, or else while it trained
-        nn/last.pth        the policy at the end
+        nn/last.pth        everything, about once a minute and at the end
         nn/epoch_N.pth     every `run.save_every` epochs
         summaries/         TensorBoard
         export/            what `igx export` wrote

@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 _KEPT = "igx_run"
 _OF_THE_MOMENT = {"env_state", "igx_rollout"}  # large, and worth nothing to who plays the policy
 _JUDGED = ("loss/", "kl", "return")  # what tells that a policy has diverged
+_LAST_EVERY_S = 60.0  # at least so much of a run that is killed can be gone on with
+_LAST_SHARE = 0.005  # of the time, which writing that may take
 _BEST_EVERY_S = 5.0  # a policy that improves in every epoch is not written in every epoch
 _LONG_WAIT_S, _SHORT_WAIT_S = 120.0, 10.0  # for a video at the end of a run; the short one where somebody waits
 _LOUDER = 10  # times as many unstable environments as last warned of are worth another warning
@@ -87,7 +89,8 @@ class Supervisor(AlgoObserver):
         self._display, self._signals, self._evaluator = display, signals, evaluator
         self._recorder = recorder
         self._best: State | None = None
-        self._best_written_at = -math.inf
+        self._best_written_at = self._last_due_at = -math.inf
+        self._saves_last: bool | None = None  # as the algorithm was told, if it asked
         self._of_epoch: Metrics = {}
         self._episodes = EpisodeMeans(self.settings.games_to_track)
         self._warned_unstable = 0.0
@@ -116,9 +119,15 @@ class Supervisor(AlgoObserver):
         if "evaluator" in kept:
             self._evaluator.load_state_dict(kept["evaluator"])
 
-    def is_ending(self) -> bool:
-        """Whether the run ends with the current epoch: then everything is saved as it is at that epoch's end."""
-        return self._signals.received is not None
+    def needs_whole_state(self) -> bool:
+        """Whether everything is going to be saved as it is at the end of the current epoch, or ends with it."""
+        settings = self.settings
+        is_periodic = settings.save_every and int(self.algo.epoch_num) % settings.save_every == 0
+        self._saves_last = self._is_last_due()
+        return bool(is_periodic) or self._saves_last or self._signals.received is not None
+
+    def _is_last_due(self) -> bool:
+        return time.monotonic() >= self._last_due_at
 
     def after_print_stats(self, frame: int, epoch_num: int, total_time: float) -> None:
         """An epoch has ended.
@@ -197,7 +206,8 @@ class Supervisor(AlgoObserver):
 
     def _diverged(self, what: str) -> RunFailure:
         self._write_best()
-        kept = [path for path in (self.folder.best, *reversed(self.folder.epochs())) if path.exists()]
+        known = (self.folder.best, *reversed(self.folder.epochs()), self.folder.last)
+        kept = [path for path in known if path.exists()]
         good = f"the last good checkpoint is {kept[0]}" if kept else "there is no good checkpoint yet"
         config = self.run.config
         rate = "lr" if hasattr(config.agent, "lr") else "critic_lr"
@@ -241,6 +251,12 @@ class Supervisor(AlgoObserver):
             self._write_best()  # what is saved here goes on from a best policy that is on disk
             self._save(self.folder.epoch(self.epochs))
             self._prune()
+        saves_last = self._is_last_due() if self._saves_last is None else self._saves_last
+        if saves_last:
+            began = time.monotonic()
+            self.save()
+            now = time.monotonic()
+            self._last_due_at = now + max(_LAST_EVERY_S, (now - began) / _LAST_SHARE)
 
     def _policy_weights(self) -> State:
         """The policy as it is now, without the environments that it is acting in; its tensors are the algorithm's."""
