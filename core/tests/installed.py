@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import signal
 import struct
 import subprocess
 import sys
@@ -53,10 +54,14 @@ class Program:
         return self._run(["bash", "-c", line], {})
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start `igx ARGUMENTS` and leave it running."""
+        """Start `igx ARGUMENTS` and leave it running; it hears Ctrl-C even if the tests were started without."""
         pipe = subprocess.PIPE
         env = self._environment({"PYTHONUNBUFFERED": "1"})
-        return subprocess.Popen([IGX, *arguments], env=env, stdout=pipe, stderr=pipe, text=True)
+        heard = signal.signal(signal.SIGINT, signal.default_int_handler)  # what is ignored is so in children, too
+        try:
+            return subprocess.Popen([IGX, *arguments], env=env, stdout=pipe, stderr=pipe, text=True)
+        finally:
+            signal.signal(signal.SIGINT, heard)
 
     def on_terminal(self, *arguments: str, columns: int = 80, env: Mapping[str, str] | None = None) -> str:
         """Run `igx ARGUMENTS` on a terminal of that width and return all that it shows."""
