@@ -1,5 +1,6 @@
-"""`igx motions`: list, show, convert and view recorded motions."""
+"""`igx motions`: list, show, convert and view recorded motions, and hold policies against them."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,8 @@ import click
 
 from igx.cli import render
 from igx.cli.params import Name
+from igx.cli.trained import device_option, seed_option, settings_of, stochastic_option
+from igx.plugins import load_plugins
 
 if TYPE_CHECKING:
     from igx_algo_amp.motions import Motion
@@ -23,7 +26,7 @@ MOTION = Name("motion", _shipped)
 
 @click.group("motions")
 def command() -> None:
-    """List, show, convert and view recorded motions.
+    """List, show, convert and view recorded motions, and hold policies against them.
 
     A MOTION is one that comes with igx, by its name, or a file: igx's own .npz, a .npy clip of IsaacGymEnvs, a .txt
     clip of DeepMimic, or .bvh.
@@ -136,6 +139,57 @@ def view(*, motion: str, file: Path, frames: int, seconds: float | None, size: t
     else:
         save_strip(read, file, seconds=seconds, count=frames, width=width, height=height, azimuth=azimuth)
     render.text(f"{file}: {read.name}, {seconds:.2f} s.")
+
+
+@command.command("compare")
+@click.argument("run_or_checkpoint", type=click.Path(path_type=Path))
+@click.option("--motion", type=MOTION, help="What to hold it against; by default what it was trained with.")
+@click.option("--episodes", type=click.IntRange(min=1), default=32, show_default=True, help="Episodes to play.")
+@device_option
+@seed_option
+@stochastic_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def compare(
+    *,
+    run_or_checkpoint: Path,
+    motion: str | None,
+    episodes: int,
+    device: str,
+    seed: int | None,
+    stochastic: bool,
+    as_json: bool,
+) -> None:
+    """Play a trained policy and say how closely it moves as its motion does.
+
+    The pose error is the mean distance of the bodies from where the motion has them, seen from the root, each step held
+    against the time of the motion that suits it, in order (dynamic time warping). Of a run, the best policy plays.
+    """
+    from igx.env import make_env
+    from igx.rl.playing import find_checkpoint
+    from igx.rl.policy import load_policy
+    from igx_algo_amp.imitation import imitate
+
+    checkpoint, folder = find_checkpoint(run_or_checkpoint)
+    changed = {"sim.num_envs": episodes, "sim.device": device, "sim.simulator": "auto", "run.seed": seed}
+    config = settings_of(folder.config_file, command="igx motions compare", changed=changed)
+    with closing(make_env(config, plugins=load_plugins())) as env:
+        policy = load_policy(checkpoint, config, env, deterministic=not stochastic, plugins=load_plugins())
+        found = imitate(env, policy, motion)
+    spreads = {
+        "episode_steps": found.steps,
+        "pose_error_m": found.pose_error,
+        "speed_m_per_s": found.speed,
+        "tempo": found.tempo,
+    }
+    numbers = {name: {"mean": float(of.mean()), "std": float(of.std(correction=0))} for name, of in spreads.items()}
+    if as_json:
+        facts = {"checkpoint": str(checkpoint), "episodes": episodes, "motion": found.motion}
+        render.document({**facts, "motion_speed_m_per_s": found.motion_speed, **numbers})
+        return
+    render.text(f"{episodes} episodes of {checkpoint}:")
+    rows = [("motion", found.motion), ("motion speed m per s", f"{found.motion_speed:.3f}")]
+    rows += [(name.replace("_", " "), f"{of['mean']:.3f} ± {of['std']:.3f}") for name, of in numbers.items()]
+    render.fields(rows)
 
 
 def _facts(motion: "Motion") -> dict[str, Any]:

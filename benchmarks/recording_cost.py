@@ -1,11 +1,12 @@
-"""What tracking a run costs its training: time per call of each tracker, and epochs with and without trackers.
+"""What recording a run costs its training: time per call of each tracker, and epochs with and without what records.
 
-    python benchmarks/tracking_cost.py ant --epochs 200 --rounds 5 --device cuda:0
+    python benchmarks/recording_cost.py ant --epochs 200 --rounds 5 --device cuda:0
 
 *log* is the time that a tracker holds up the training at the end of an epoch, by itself: the median over calls with the
 numbers of a real epoch, at the pace of `--every`. *Epochs* are trained in turn with nothing but `metrics.jsonl`, with
-TensorBoard and with all trackers; an epoch's time is that between the reports of two epochs, its first twenty are left
-out, and a slowdown is the median over rounds of the ratio within a round. W&B records offline, MLflow in a database.
+TensorBoard, with all trackers, with videos, and with evaluation; an epoch's time is that between the reports of two
+epochs, its first twenty are left out, and a slowdown is the median over rounds of the ratio within a round. W&B records
+offline, MLflow in a database. Videos are drawn every hundred epochs.
 """
 
 import json
@@ -27,7 +28,14 @@ from igx.rl.runner import train
 from igx.rl.trackers import Run, Tracker
 
 _BASE = "metrics.jsonl"
-_SETS = {_BASE: [], "tensorboard": ["tensorboard"], "all": ["tensorboard", "csv", "wandb", "mlflow"]}
+_TRACKERS = ["tensorboard", "csv", "wandb", "mlflow"]
+_SETS: dict[str, dict[str, Any]] = {
+    _BASE: {},
+    "tensorboard": {"track": ["tensorboard"]},
+    "all trackers": {"track": _TRACKERS},
+    "video": {"capture_video": True},
+    "evaluation": {"eval_envs": 64},
+}
 _WARM_UP = 20
 _CALLS = 200
 
@@ -61,14 +69,14 @@ class Stopwatch:
 @click.option("--device", default="auto", show_default=True, help="Where it trains.")
 @click.option("--every", default=0.05, show_default=True, help="Pause between two calls of a tracker [s].")
 def main(*, task: str, epochs: int, rounds: int, device: str, every: float) -> None:
-    """Train TASK with and without trackers, and call each by itself."""
+    """Train TASK with and without what records it, and call each tracker by itself."""
     os.environ["WANDB_MODE"] = "offline"
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         settings = partial(_settings, task, epochs=epochs, device=device, folder=Path(folder))
-        runs = [{name: _train(settings(track)) for name, track in _SETS.items()} for _ in range(rounds)]
+        runs = [{name: _train(settings(more)) for name, more in _SETS.items()} for _ in range(rounds)]
         epoch = next(iter(runs[0].values())).metrics
-        calls = {name: _time_calls(name, epoch, settings(["csv"]), every=every) for name in _SETS["all"]}
+        calls = {name: _time_calls(name, epoch, settings({}), every=every) for name in _TRACKERS}
     per_epoch = [{name: watch.per_epoch() for name, watch in each.items()} for each in runs]
     slowdowns = {n: statistics.median(each[n] / each[_BASE] - 1 for each in per_epoch) for n in _SETS if n != _BASE}
     report = {
@@ -81,9 +89,9 @@ def main(*, task: str, epochs: int, rounds: int, device: str, every: float) -> N
     click.echo(json.dumps(report, indent=2))
 
 
-def _settings(task: str, track: list[str], *, epochs: int, device: str, folder: Path) -> Composed:
-    values: dict[str, Any] = {"max_epochs": epochs, "runs_dir": folder, "track": json.dumps(track), "save_every": 0}
-    overrides = [f"sim.device={device}", *(f"run.{name}={value}" for name, value in values.items())]
+def _settings(task: str, more: Mapping[str, Any], *, epochs: int, device: str, folder: Path) -> Composed:
+    values = {"max_epochs": epochs, "runs_dir": str(folder), "track": [], "save_every": 0, "eval_envs": 0, **more}
+    overrides = [f"sim.device={device}", *(f"run.{name}={json.dumps(value)}" for name, value in values.items())]
     return compose(plugins=load_plugins(), task=task, overrides=overrides, cuda_available=torch.cuda.is_available)
 
 
