@@ -69,6 +69,18 @@ def test_videos_are_due_by_epochs_or_by_steps(
     assert [video.epoch for video in videos] == begun
 
 
+@pytest.mark.parametrize("settings", [{"video_every": 3}, {"video_every_steps": 48}])
+def test_a_run_that_goes_on_records_when_it_would_have(
+    recorder_with: Make, renderer: str, settings: dict[str, int]
+) -> None:
+    recorder, videos = recorder_with(renderer, **SMALL, **settings), []
+    recorder.go_on_from(4, frames=256)
+    for epoch in range(5, 8):
+        videos += recorder.after_epoch(epoch, frames=64 * epoch)
+        videos += recorder.finish(limit_s=300)
+    assert [video.epoch for video in videos] == [6]
+
+
 def test_one_that_is_due_while_another_is_drawn_is_left_out_with_one_line(
     recorder_with: Make, renderer: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -118,6 +118,8 @@ class Supervisor(AlgoObserver):
         self._episodes.load_state_dict(kept.get("episodes", {}))
         if "evaluator" in kept:
             self._evaluator.load_state_dict(kept["evaluator"])
+        if self._recorder is not None:
+            self._recorder.go_on_from(int(self.algo.epoch_num), frames=int(self.algo.frame))
 
     def needs_whole_state(self) -> bool:
         """Whether everything is going to be saved as it is at the end of the current epoch, or ends with it."""

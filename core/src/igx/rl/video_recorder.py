@@ -63,6 +63,10 @@ class VideoRecorder:
         self._periods, self._last_epoch = 0, 0
         self._is_over = self._has_failed = self._has_skipped = False
 
+    def go_on_from(self, epoch: int, *, frames: int) -> None:
+        """The run goes on from there: what was due until then was recorded then."""
+        self._periods = self._periods_until(epoch, frames)
+
     def after_epoch(self, epoch: int, *, frames: int) -> list[Video]:
         """Begin a video if it is time for one; returns what has been completed meanwhile, at most one."""
         completed = self._completed()
