@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import point_mass
 import pytest
@@ -147,6 +147,24 @@ def test_evaluation_leaves_recorded_training_as_it_is(tmp_path: Path) -> None:
         reached.append(checkpoints.load(result.folder.last)["model"])
     for name, value in reached[0].items():
         assert torch.allclose(value, reached[1][name], atol=1e-5), name
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_an_epoch_is_reported_without_a_wait_for_the_rollout_after_it(tmp_path: Path) -> None:
+    class Reader(AlgoObserver):
+        returns: ClassVar[list[float]] = []
+
+        def after_print_stats(self, frame: int, epoch_num: int, total_time: float) -> None:
+            if algo.game_rewards.current_size > 0:
+                torch.cuda.set_sync_debug_mode("error")
+                self.returns.append(float(algo.game_rewards.get_mean()[0]))
+                torch.cuda.set_sync_debug_mode("default")
+
+    algo = build(PpoAgent(), tmp_path, run={"max_epochs": 6})
+    algo.algo_observer = Reader()
+    algo.train()
+    assert len(Reader.returns) >= 4
+    assert Reader.returns[-1] != Reader.returns[0]
 
 
 def test_a_run_is_timed_and_its_checkpoint_loads_without_cuda(tmp_path: Path) -> None:

@@ -35,7 +35,6 @@ from igx.sim.readout import Readout
 
 _NORMALIZERS = ("running_mean_std", "value_mean_std")
 _STEP = 1.5  # factor of one move of an adaptive learning rate
-_STEPS_AHEAD = 8  # of a rollout that keep the device busy during a report; the host would wait for it with many more
 _RECORDED_TOGETHER = 16  # minibatches: a graph of more takes long to make, and gains nothing
 
 
@@ -87,6 +86,7 @@ class Ppo(A2CAgent):
             except Exception:
                 self._report()
                 raise
+            self._report()  # of the epoch before, while the device plays
             self.update_epoch()
             self.update()
             self.frame += self.curr_frames
@@ -153,14 +153,9 @@ class Ppo(A2CAgent):
 
     @torch.no_grad()
     def play_steps(self) -> None:
-        """Act for `horizon_length` steps; what was seen, done and paid is in the experience buffer afterwards.
-
-        The epoch before is reported as soon as the device has enough to do meanwhile.
-        """
+        """Act for `horizon_length` steps; what was seen, done and paid is in the experience buffer afterwards."""
         self.step.zero_()
         for step in range(self.horizon_length):
-            if step == _STEPS_AHEAD:
-                self._report()
             self.stopwatch.enter("inference")
             self._keep_rnn_states(step)
             self._recorded_choice()
@@ -169,7 +164,6 @@ class Ppo(A2CAgent):
             self.obs, self._results = self.obs_to_tensors(obs), (rewards, dones, infos)
             self.stopwatch.enter("inference")
             self._recorded_intake()
-        self._report()  # if the rollout is a short one
 
     @torch.no_grad()
     def make_dataset(self) -> None:

@@ -39,5 +39,6 @@ def speeds(seconds: Mapping[str, float], *, steps: int) -> dict[str, float]:
 def _take_in(meter: Any, mean: float, count: int, *, shape: tuple[int, ...]) -> None:
     new = min(count, meter.max_size)
     old = min(meter.max_size - new, meter.current_size)
-    meter.mean = ((meter.mean * old + mean * new) / (old + new)).reshape(shape)
+    before = meter.mean.cpu()  # where it stays: to read it from a device waits for all that the device has to do
+    meter.mean = ((before * old + mean * new) / (old + new)).reshape(shape)
     meter.current_size = old + new
