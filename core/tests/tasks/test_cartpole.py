@@ -196,7 +196,7 @@ def test_random_play_agrees_with_mujoco_step_by_step() -> None:
 # Presets.
 
 
-@pytest.mark.parametrize(("cuda_available", "num_envs", "mini_epochs"), [(False, 512, 8), (True, 4096, 4)])
+@pytest.mark.parametrize(("cuda_available", "num_envs", "mini_epochs"), [(False, 512, 8), (True, 4096, 3)])
 def test_training_settings_are_the_reference_s(num_envs: int, mini_epochs: int, *, cuda_available: bool) -> None:
     config: Any = compose(plugins=load_plugins(), task="cartpole", cuda_available=cuda_available).config
     assert config.sim.num_envs == num_envs
