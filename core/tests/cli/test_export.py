@@ -30,6 +30,14 @@ def test_a_run_is_exported_into_its_folder_and_says_how_well(trained: Path, caps
     assert {path.name for path in (trained / "export").iterdir()} == {"policy.onnx", "policy.pt", "policy.json"}
 
 
+def test_what_an_earlier_export_left_goes_when_another_takes_its_place(trained: Path) -> None:
+    folder = trained / "export"
+    assert run(["export", str(trained), "--format", "onnx", "--format", "torchscript"]) == 0
+    (folder / "notes.txt").write_text("mine")
+    assert run(["export", str(trained)]) == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["notes.txt", "policy.json", "policy.onnx"]
+
+
 def test_json_is_what_policy_json_says_and_where_it_is(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -199,8 +199,10 @@ def test_its_policy_plays(tmp_path: Path) -> None:
 )
 def test_a_task_without_demonstrations_is_refused(task: type[Cartpole], complaint: str) -> None:
     settings = config(task=task)
-    with pytest.raises(ConfigError, match=complaint):
-        AmpAgent().params(settings, build(task, settings, simulator_class=MujocoCpu))
+    env = build(task, settings, simulator_class=MujocoCpu)
+    for asked in (AmpAgent().require_memory, AmpAgent().params):
+        with pytest.raises(ConfigError, match=complaint):
+            asked(settings, env)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,17 @@
 """The AMP humanoid is IsaacGymEnvs': what is seen, how it is driven, where it starts and when it ends."""
 
+import json
 import math
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 import igx
+from igx.cli.app import run
 from igx.errors import TaskError
 from igx.math import quat_from_rotation_vector, rotate
 from igx.testing import StaticTask, check_task, static
@@ -296,3 +300,20 @@ def test_random_steps_stay_stable() -> None:
 
 def test_it_keeps_the_rules_of_a_step() -> None:
     check_task("humanoid-amp", num_envs=8)
+
+
+def test_its_exported_policy_says_how_ball_joints_are_driven(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ("--num-envs", "8", "amp.num_minibatches=1", "amp.disc_batch_size=16", "amp.demo_buffer_size=512")
+    where = ("--device", "cpu", "--runs-dir", str(tmp_path), "--name", "a", "--max-epochs", "1")
+    assert run(["train", "humanoid-amp", *small, *where, "network.units=[16]", "run.track=[]"]) == 0
+    capsys.readouterr()
+    assert run(["export", str(tmp_path / "a"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["errors"]["policy.onnx"] < 1e-5
+    drives = {driven["joint"]: driven for driven in told["policy"]["actuators"][0]["drives"]}
+    hip, knee = drives["left_hip_y"], drives["left_knee"]
+    assert (hip["ball"], hip["axis"], hip["unit"], hip["default_position"]) == ("left_hip", [0, 1, 0], "rad", 0.0)
+    assert "ball" not in knee
+    assert knee["default_position"] == pytest.approx(np.deg2rad(80.0))

@@ -23,7 +23,7 @@ from igx.errors import RunError, RunFailure
 from igx.plugins import Plugins, load_plugins
 from igx.rl import export_manifest
 from igx.rl.bundle import MANIFEST, Bundle, sha256
-from igx.rl.export_formats import Array, Format, format_of, trace
+from igx.rl.export_formats import FORMATS, Array, Format, format_of, trace
 from igx.rl.exported import LAST_CONTROLS, ExportedPolicy, clipped
 from igx.rl.policy import Policy, load_player, load_policy
 from igx.rl.run_folder import RunFolder
@@ -165,7 +165,7 @@ class _Difference:
 
 
 def _controls(env: VecEnv) -> Tensor:
-    return torch.cat([live.control for live in env.task.actuators.values()], dim=1)
+    return torch.cat([live.target for live in env.task.actuators.values()], dim=1)
 
 
 def _undisturbed(config: RunConfig) -> RunConfig:
@@ -202,13 +202,17 @@ def _refuse_above(tolerance: float, errors: Mapping[str, float]) -> None:
 
 @contextmanager
 def _kept_if_whole(target: Path) -> Generator[Path]:
-    """A folder to write in, whose files take their places in `target` if nothing goes wrong."""
+    """A folder to write in, whose files take the place of an earlier export's in `target` if nothing goes wrong."""
     try:
         target.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target, prefix=".part-") as name:
             yield Path(name)
+            earlier = _policies_in(target)
             for path in sorted(Path(name).iterdir()):
                 path.replace(target / path.name)
+                earlier.discard(path.name)
+            for former in earlier:
+                (target / former).unlink()
     except OSError as error:
         raise RunError(
             f"The policy can't be written to {target}: {error.strerror or error}. Choose another folder with -o."
@@ -216,3 +220,10 @@ def _kept_if_whole(target: Path) -> Generator[Path]:
     finally:
         with contextlib.suppress(OSError):  # it may hold other files, or not be there
             target.rmdir()
+
+
+def _policies_in(folder: Path) -> set[str]:
+    """Names of the policies that an export wrote into a folder."""
+    if not (folder / MANIFEST).exists():
+        return set()
+    return {known.file for known in FORMATS.values() if (folder / known.file).exists()}

@@ -24,10 +24,13 @@ _BY_JOINT = (joint_pos, joint_pos_scaled, joint_vel, joint_effort)
 _SHAPE, _UNIT = re.compile(r",? shape `\[[^\]]*\]`"), re.compile(r"\[([^\]]+)\]")
 _UNITS = {
     (mujoco.mjtJoint.mjJNT_HINGE, "position"): "rad",
+    (mujoco.mjtJoint.mjJNT_BALL, "position"): "rad",
     (mujoco.mjtJoint.mjJNT_SLIDE, "position"): "m",
     (mujoco.mjtJoint.mjJNT_HINGE, "velocity"): "rad/s",
+    (mujoco.mjtJoint.mjJNT_BALL, "velocity"): "rad/s",
     (mujoco.mjtJoint.mjJNT_SLIDE, "velocity"): "m/s",
     (mujoco.mjtJoint.mjJNT_HINGE, "effort"): "N·m",
+    (mujoco.mjtJoint.mjJNT_BALL, "effort"): "N·m",
     (mujoco.mjtJoint.mjJNT_SLIDE, "effort"): "N",
 }
 """Unit of a control, by the type of joint and the control law."""
@@ -98,11 +101,19 @@ def _first_controls(env: VecEnv, live: ActuatorState) -> list[float]:
     """The default positions of joints whose targets are integrated, which begin where the joint is; else 0."""
     if not isinstance(live, IntegratedTargetState):
         return [0.0] * live.num_actions
-    return [_default_position(env, int(env.simulator.model.actuator_trnid[i, 0])) for i in live.ids]
+    return [_default_position(env, i) for i in live.ids]
 
 
-def _default_position(env: VecEnv, joint: int) -> float:
-    return _short(float(env.simulator.default_qpos[int(env.simulator.model.jnt_qposadr[joint])]))
+def _default_position(env: VecEnv, actuator: int) -> float:
+    """Where the actuator's joint is by default; of a ball joint, its rotation vector along the actuator's axis."""
+    model = env.simulator.model
+    joint = model.actuator_trnid[actuator, 0]
+    first = int(model.jnt_qposadr[joint])
+    if model.jnt_type[joint] != mujoco.mjtJoint.mjJNT_BALL:
+        return _short(float(env.simulator.default_qpos[first]))
+    vector = np.zeros(3)
+    mujoco.mju_quat2Vel(vector, env.simulator.default_qpos[first : first + 4].double().cpu().numpy(), 1.0)
+    return _short(float(vector @ model.actuator_gear[actuator, :3]))
 
 
 def _observations(env: VecEnv) -> Iterator[dict[str, Any]]:
@@ -158,15 +169,23 @@ def _driven(env: VecEnv, actuator: int, name: str) -> dict[str, Any]:
     if model.actuator_trntype[actuator] != mujoco.mjtTrn.mjTRN_JOINT:
         return {"part": name, "law": "force", "unit": "N", "axis": model.actuator_gear[actuator, :3].tolist()}
     joint = int(model.actuator_trnid[actuator, 0])
+    kind = mujoco.mjtJoint(model.jnt_type[joint])
+    is_ball = kind == mujoco.mjtJoint.mjJNT_BALL
     return {
         "joint": name,
         "law": law,
-        "unit": _UNITS[mujoco.mjtJoint(model.jnt_type[joint]), law],
-        "default_position": _default_position(env, joint),
+        "unit": _UNITS[kind, law],
+        "default_position": _default_position(env, actuator),
         "stiffness": float(model.actuator_gainprm[actuator, 0]) if law == "position" else None,
         "damping": float(-model.actuator_biasprm[actuator, 2]) if law != "effort" else None,
         "effort_limit": _effort_limit(model, actuator, joint),
+        **({"ball": _ball(model, joint), "axis": model.actuator_gear[actuator, :3].tolist()} if is_ball else {}),
     }
+
+
+def _ball(model: mujoco.MjModel, joint: int) -> str:
+    """A ball joint's name in the robot's own file."""
+    return model.joint(joint).name.rpartition("/")[2]
 
 
 def _law(model: mujoco.MjModel, actuator: int) -> str:

@@ -50,6 +50,7 @@ class ActuatorState(ABC):
     Attributes:
         action_names: what each of its actions drives.
         control: what the engine is told, in the unit of the control, shape `[num_envs, num_actions]`.
+        target: what `controls` made of the last action: the control, but for ball joints, which are led there.
         mask: the environments in which `begin` changes something, bool `[num_envs]`.
         is_integrated: whether actions change the control instead of being it.
     """
@@ -61,6 +62,7 @@ class ActuatorState(ABC):
         self.ids = [i for i in range(model.nu) if model.actuator(i).name.startswith(prefix)]
         self.action_names: tuple[str, ...] = tuple(model.actuator(i).name.removeprefix(prefix) for i in self.ids)
         self.control = simulator.field("ctrl")[:, self.ids[0] : self.ids[-1] + 1]
+        self.target = self.control
         self.mask = torch.ones(simulator.num_envs, dtype=torch.bool, device=simulator.device)
 
     @property
@@ -348,12 +350,15 @@ class JointPositionState(JointActuatorState):
     def __init__(self, declared: JointPosition, simulator: Simulator) -> None:
         super().__init__(declared, simulator)
         self._all_qpos = simulator.field("qpos")
+        if self._joints.has_balls:
+            self.target = torch.zeros_like(self.control)
 
     def apply(self, action: Tensor) -> None:
         super().apply(action)
         if self._joints.has_balls:
+            self.target.copy_(self.control)
             qpos = self._all_qpos.index_select(-1, self._joints.qpos)
-            self.control.copy_(self._joints.heading_for(self.control, qpos))
+            self.control.copy_(self._joints.heading_for(self.target, qpos))
 
 
 class IntegratedTargetState(JointActuatorState):

@@ -60,10 +60,12 @@ class AmpAgent(PpoAgent):
         """Refuse a rollout or a replay buffer that memory can't hold.
 
         Raises:
-            SimulatorError: there is too little.
+            ConfigError: the settings are another agent's, or the task demonstrates nothing.
+            SimulatorError: there is too little memory.
         """
-        super().require_memory(config, env)
         amp = _settings(config)
+        _refuse_undemonstrated(config.run.task, env)
+        super().require_memory(config, env)
         require_memory_for(
             4 * env.observation_widths[MOTIONS] * (amp.replay_buffer_size + amp.demo_buffer_size),
             device=env.device,
