@@ -120,6 +120,13 @@ class WritesTheState(Pole):
         return self.robot.joint_vel.neg_().sum(-1)
 
 
+class WritesTheSameInEveryStep(Pole):
+    @reward
+    def stuck(self) -> Tensor:
+        self.robot.joint_pos[:] = 0.1
+        return self.robot.joint_pos.sum(-1)
+
+
 class WritesToAnotherTerm(Pole):
     @observation
     def speed(self) -> Tensor:
@@ -182,6 +189,7 @@ def test_a_sound_task_keeps_every_rule(task: type[Task]) -> None:
         (ResetsEverything, "a reset touches only its environments", "scatter also changed drift"),
         (ZeroesTheJointsOfAll, "a reset touches only its environments", "scatter also changed qpos"),
         (WritesTheState, "terms only read the state", "still writes to qvel"),
+        (WritesTheSameInEveryStep, "terms only read the state", "stuck writes to qpos"),
         (WritesToAnotherTerm, "terms only read the state", "still writes to the value of speed"),
         (ObservesInfinity, "50 random steps are finite", "observation inverse"),
         (DrawsFromTheGlobalGenerator, "the same seed gives the same run", "self.uniform"),

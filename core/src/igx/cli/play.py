@@ -65,18 +65,20 @@ def command(
         policy = load_policy(checkpoint, config, env, deterministic=not stochastic, plugins=load_plugins())
         if not as_json:
             render.text(f"Playing {checkpoint}: {config.run.task} on {config.sim.simulator} ({config.sim.device}).")
-        written = _write_frames(env, policy, frames) if frames else []
         played = play(env, policy, episodes=episodes)
+        if as_json:
+            render.document(_as_json(checkpoint, config.run.task, played))
+        else:
+            _print(played)
+        written = _write_frames(env, policy, frames) if frames else []
     finally:
         env.close()
-    if as_json:
-        render.document(_as_json(checkpoint, config.run.task, played))
-    else:
-        _print(played, frames=written)
+    if written and not as_json:
+        render.text(f"{len(written)} frames are in {frames}.")
 
 
 def _write_frames(env: "VecEnv", policy: "Policy", folder: Path) -> list[Path]:
-    """Write a picture of the first environment after each step of an episode, as long as one may be."""
+    """Write a picture of the first environment at each step of an episode."""
     from igx.env.frames import record, save_frames
     from igx.video.camera import Camera
 
@@ -114,15 +116,13 @@ def _summary(values: Sequence[float]) -> dict[str, float]:
     }
 
 
-def _print(played: "Episodes", *, frames: Sequence[Path]) -> None:
+def _print(played: "Episodes") -> None:
     rows = [("return", _spread(played.returns)), ("length", _spread(played.lengths))]
     rows += [(name.partition("/")[2], f"{mean:,.2f}") for name, mean in played.terms.items()]
     if played.unstable:
         rows.append(("unstable", f"{played.unstable:,} times"))
     render.text(f"{len(played.returns)} episodes:")
     render.fields(rows)
-    if frames:
-        render.text(f"{len(frames)} frames are in {frames[0].parent}.")
 
 
 def _spread(values: Sequence[float]) -> str:

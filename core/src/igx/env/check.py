@@ -127,6 +127,7 @@ def _terms_only_read(env: VecEnv) -> CheckResult:
         for name in task.chosen[kind]:
             task.forget()
             read = _state(env) | _values_of_others(task, kind, name)
+            _disturb(_state(env))
             before = {what: tensor.clone() for what, tensor in read.items()}
             task.term(kind, name)()
             written = _differences(read, before)
@@ -141,9 +142,7 @@ def _resets_masked_rows_only(env: VecEnv) -> CheckResult:
     for action in _actions(env, steps=10):
         env.step(action)
     mask = torch.arange(env.num_envs, device=env.device) % 2 == 0
-    for value in _row_state(env).values():  # what has been overwritten in every step so far would show no change
-        if value.is_floating_point():
-            value.add_(0.01)
+    _disturb(_row_state(env))
     before = {name: value.clone() for name, value in _row_state(env).items()}
 
     def touched() -> str:
@@ -228,6 +227,13 @@ def _state(env: VecEnv) -> dict[str, Tensor]:
     task = env.task
     fields = {name: env.simulator.field(name) for name in ("qpos", "qvel", "ctrl")}
     return fields | {"action": task.action, "previous_action": task.previous_action, "episode_step": task.episode_step}
+
+
+def _disturb(state: Mapping[str, Tensor]) -> None:
+    """Move numbers a little: what has been overwritten in every step so far would show no change otherwise."""
+    for value in state.values():
+        if value.is_floating_point():
+            value.add_(0.01)
 
 
 def _row_state(env: VecEnv) -> dict[str, Tensor]:

@@ -16,19 +16,21 @@ from igx.video.camera import Camera, Picture
 def record(
     env: VecEnv, policy: Callable[[dict[str, Tensor]], Tensor], *, steps: int, camera: Camera
 ) -> Iterator[Picture]:
-    """Run `policy` from a fresh start and picture the first environment after each step.
+    """Run `policy` from a fresh start and picture the first environment before each step of its episode.
 
     Args:
         env: the environments; all are stepped.
         policy: from observations to actions.
-        steps: how many.
+        steps: how many at most.
         camera: made for the environments' model.
     """
     obs = env.reset()
     for _ in range(steps):
-        obs, *_ = env.step(policy(obs))
         take_model_values(camera, env.simulator, 0)
         yield camera.picture(camera.show(env.simulator.field("qpos")[0].to(torch.float64).cpu().numpy()))
+        obs, _, terminated, truncated, _ = env.step(policy(obs))
+        if terminated[0] or truncated[0]:
+            return
 
 
 def save_frames(pictures: Iterator[Picture], folder: Path) -> list[Path]:
