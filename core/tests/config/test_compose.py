@@ -96,6 +96,17 @@ def test_a_preset_is_read_without_importing_its_package(distributions: Distribut
     assert not is_imported("shy")
 
 
+def test_a_preset_may_have_the_name_of_its_task_with_hyphens(distributions: Distributions) -> None:
+    from igx.plugins import TaskSpec
+
+    distributions.write("shy/__init__.py", "")
+    distributions.write("shy/presets/peg-insertion.yaml", "run: {seed: 7}")
+    distributions.write("shy/presets/peg-insertion.slow.yaml", "run: {seed: 8}")
+    spec = TaskSpec(name="peg-insertion", target="shy.task:Task", summary="Shy.")
+    assert [said.plain() for said in read_presets(spec)] == [{"run": {"seed": 7}}]
+    assert preset_names(spec) == ("slow",)
+
+
 def test_presets_of_several_stems_hold_in_their_order(distributions: Distributions) -> None:
     from igx.plugins import TaskSpec
 

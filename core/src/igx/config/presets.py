@@ -43,11 +43,14 @@ def _files(spec: TaskSpec, stem: str) -> dict[str, Path]:
     """Files of a stem's presets by name; the base is called ''."""
     package = find_spec(spec.package)
     folders = [Path(place) / "presets" for place in (package and package.submodule_search_locations) or ()]
-    files = [file for folder in folders for file in folder.glob(f"{stem}*.yaml")]
+    files = [file for folder in folders for file in folder.glob("*.yaml")]
     return {name: file for file in files if (name := _name(file, stem)) is not None}
 
 
 def _name(file: Path, stem: str) -> str | None:
-    """The preset that `file` holds for tasks with this stem: 'gpu' for `ant.gpu.yaml`; None if it is another task's."""
+    """The preset that `file` holds for tasks with this stem: 'gpu' for `ant.gpu.yaml`; None if it is another task's.
+
+    A file may have the name of its task as it is, `peg-insertion.yaml`.
+    """
     owner, _, name = file.stem.partition(".")
-    return name if owner == stem else None
+    return name if owner.replace("-", "_") == stem.replace("-", "_") else None
