@@ -1,6 +1,7 @@
 """Cartpole is the classic: its observations, reward, ends, starts, physics and training are IsaacGymEnvs'."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import mujoco
@@ -12,7 +13,7 @@ import igx
 from igx.config.compose import compose
 from igx.plugins import load_plugins
 from igx.tasks.cartpole import Cartpole
-from igx.testing import StaticTask, static
+from igx.testing import StaticTask, returns_while_training, static
 
 
 def cartpole(rows: list[tuple[float, float, float, float]], **options: Any) -> StaticTask[Cartpole]:
@@ -210,6 +211,11 @@ def test_training_settings_are_the_reference_s(num_envs: int, mini_epochs: int, 
     assert (ppo.entropy_coef, ppo.bounds_loss_coef, ppo.grad_norm, ppo.bootstrap) == (0.0, 1e-4, 1.0, "off")
     assert (ppo.normalize_input, ppo.normalize_value, ppo.normalize_advantage) == (True, True, True)
     assert config.run.max_epochs == 100
+
+
+def test_a_short_training_balances_for_longer_than_an_untrained_policy_does(tmp_path: Path) -> None:
+    returns = returns_while_training("cartpole", runs_dir=tmp_path, max_epochs=30, num_envs=128)
+    assert returns[-1] > 10.0 * max(returns[:3])  # 60 and 28 times with seeds 1 and 2
 
 
 def test_the_cpu_preset_has_the_reference_s_minibatch() -> None:
