@@ -1,6 +1,7 @@
 """`igx eval`, as people use it, on a cartpole that was trained a little."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from igx.cli.app import run
 
 SMALL = ("task.episode_steps=40", "--num-envs", "16", "ppo.horizon=8", "run.torch_threads=1", "sim.threads=1")
 FEW = ("--episodes", "6", "--device", "cpu")
+INTERVAL = re.compile(r"-?[\d,]+\.\d\d  \[-?[\d,]+\.\d\d, -?[\d,]+\.\d\d\]")
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +27,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
     assert run(["eval", *arguments, *FEW, "--json"]) == 0
     return json.loads(capsys.readouterr().out)
+
+
+def plain(shown: str) -> list[str]:
+    """Lines of a terminal, without their colours."""
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown).splitlines()
 
 
 def test_a_table_tells_each_number_for_both_ways_to_act(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,6 +87,19 @@ def test_all_checkpoints_are_ranked(trained: Path, capsys: pytest.CaptureFixture
     assert lines[6].startswith(f"The best is {document['best']}")
     same = {"epoch_000004.pth": "last.pth", "last.pth": "epoch_000004.pth"}.get(Path(document["best"]).name)
     assert same is None or f", as {same}" in lines[6]
+
+
+@pytest.mark.parametrize("columns", [80, 60])
+def test_a_narrow_terminal_leaves_out_columns_but_cuts_no_number(columns: int, trained: Path, igx: Program) -> None:
+    ranking = igx.on_terminal("eval", str(trained), *FEW, "--all-checkpoints", columns=columns)
+    rows = [line for line in plain(ranking) if ".pth  " in line]
+    assert len(rows) == 3
+    assert all(len(INTERVAL.findall(row)) == row.count("[") >= 1 for row in rows)
+    assert any(line.startswith("A wider terminal, or --json, also shows: return, ") for line in plain(ranking))
+
+    numbers = plain(igx.on_terminal("eval", str(trained), *FEW, columns=40))
+    assert INTERVAL.search(next(line for line in numbers if line.startswith("return")))
+    assert "A wider terminal, or --json, also shows: stochastic." in numbers
 
 
 def test_settings_can_be_changed(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:

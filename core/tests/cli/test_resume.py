@@ -66,6 +66,18 @@ def test_refusals_are_one_line(arguments: tuple[str, ...], complaint: str, tmp_p
     assert "Traceback" not in refused.stderr
 
 
+def test_what_does_not_resume_a_run_is_answered_with_what_would(tmp_path: Path) -> None:
+    assert igx("train", "cartpole", *SMALL, "--max-epochs", "3", "--name", "a", cwd=tmp_path).returncode == 0
+    for part in ("runs/a/nn/last.pth", "runs/a/nn"):
+        refused = igx("resume", part, cwd=tmp_path)
+        assert refused.stderr == f"error: {part} is only a part of a run; name the run's folder, runs/a.\n"
+    refused = igx("resume", "runs/a", "--epochs", "2", cwd=tmp_path)
+    assert refused.stderr == (
+        "error: runs/a has trained 3 epochs, and --epochs 2 asks for so many in all; "
+        "for so many more say `igx resume runs/a --epochs +2`.\n"
+    )
+
+
 def test_a_checkpoint_of_rl_games_becomes_a_run(tmp_path: Path) -> None:
     trained = igx(
         "train", "cartpole", *SMALL, "--agent", "rl-games-ppo", "--max-epochs", "2", "--name", "a", cwd=tmp_path

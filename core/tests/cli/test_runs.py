@@ -8,18 +8,20 @@ import pytest
 from installed import Program
 
 from igx.cli.app import run
+from igx.config.places import MLFLOW_DIR
 
 SMALL = ("--num-envs", "16", "ppo.horizon=8", "ppo.minibatch_size=64", "run.torch_threads=1", "sim.threads=1")
 
 
 @pytest.fixture(scope="module")
 def runs_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two short runs, and a folder that is none."""
+    """Two short runs, a folder that is none, and that of MLflow's tracker."""
     folder = tmp_path_factory.mktemp("runs")
     for name, setting in {"one": "ppo.lr=1e-3", "two": "ppo.lr=2e-3"}.items():
         where = ("--runs-dir", str(folder), "--name", name, "--max-epochs", "2")
         assert run(["train", "cartpole", "--device", "cpu", *SMALL, setting, *where]) == 0
-    (folder / "notes").mkdir()
+    for name in ("notes", MLFLOW_DIR):
+        (folder / name).mkdir()
     return folder
 
 

@@ -130,9 +130,17 @@ SEE = "See `igx show --help`."
         ((), "error: No task is named. Say which, e.g. `igx train ant`; `igx list-tasks` shows those there are."),
         (("cartpol",), "error: No task is called 'cartpol'. Did you mean 'cartpole'?"),
         (
-            ("cartpole", "--num-envs", "0"),
-            "error: sim.num_envs is 0 (--num-envs); it must be at least 1. The default is 64.",
+            ("cartpole", "--num-envs", "0", "--device", "cpu"),
+            (
+                "error: sim.num_envs is 0 (--num-envs); it must be at least 1. "
+                "Without this it is 512 (preset cartpole.cpu:2)."
+            ),
         ),
+        (
+            ("cartpole", "task.rewards.x={term: action_rate_l2, weigth: 1}"),
+            "error: There is no task.rewards.x.weigth (--override). Did you mean 'weight'?",
+        ),
+        (("cartpole", "network.name=foo"), "error: No network is called 'foo'. Known: actor_critic."),
         (("cartpole", "--preset", "none"), "error: Task 'cartpole' has no preset 'none'. Known: cpu, gpu."),
         (("cartpole", "--config", "nowhere.yaml"), "error: config file 'nowhere.yaml' does not exist."),
         (

@@ -300,7 +300,10 @@ def test_empty_sections_of_a_file_say_nothing(composed: Compose, tmp_path: Path)
         (b"", "config file '{file}' is empty; it must be a mapping of sections, such as 'ppo: {{lr: 3e-4}}'."),
         (b"ppo:\n  lr: 1\n lr: 2", "config file '{file}', line 3, column 2: expected <block end>, but found"),
         (b"ppo: \xff", "config file '{file}' is not UTF-8 text: byte 5 is 0xff."),
-        (b"ppo:\n  lr: -1\n", "ppo.lr is -1 ({file}:2); it must be greater than 0. The default is 0.0003."),
+        (
+            b"ppo:\n  lr: -1\n",
+            "ppo.lr is -1 ({file}:2); it must be greater than 0. Without this it is 0.001 (preset hop:7).",
+        ),
         (b"ppo:\n  lrr: 1\n", "There is no ppo.lrr ({file}:2). Did you mean 'lr'?"),
         (b"rewards: {alive: 1}\n", "There is no rewards ({file}:1). Did you mean 'task.rewards'?"),
         (b"walk: {pace: 1}\n", "There is no section walk ({file}:1): the settings of agent 'ppo' are in ppo."),
@@ -336,6 +339,7 @@ def test_a_preset_may_choose_the_agent(composed: Compose, distributions: Distrib
         (("sim.simulator=mon",), "No simulator is called 'mon'. Did you mean 'moon'?"),
         (("run.track=[tensorbord]",), "No tracker is called 'tensorbord'. Did you mean 'tensorboard'?"),
         (("network.name=sprig",), "No network is called 'sprig'. Did you mean 'spring'?"),
+        (("network.name=foo",), "No network is called 'foo'. Known: actor_critic, spring."),
     ],
 )
 def test_names_that_no_plugin_offers_are_refused(composed: Compose, overrides: tuple[str, ...], message: str) -> None:

@@ -5,6 +5,8 @@ from hop import Compose
 
 from igx.errors import ConfigError
 
+LR, NUM_ENVS = " Without this it is 0.001 (preset hop:7).", " Without this it is 16 (preset hop.cpu:2)."
+
 
 @pytest.mark.parametrize(
     ("override", "message"),
@@ -22,20 +24,17 @@ from igx.errors import ConfigError
             ),
         ),
         ("ppo.max_epochs=3", "There is no ppo.max_epochs (--override): say run.max_epochs."),
-        ("ppo.lr=-1", "ppo.lr is -1 (--override); it must be greater than 0. The default is 0.0003."),
-        ("ppo.lr=2", "ppo.lr is 2 (--override); it must be at most 1. The default is 0.0003."),
-        ("ppo.lr=fast", "ppo.lr is 'fast' (--override); it must be a number. The default is 0.0003."),
-        ("ppo.lr=.nan", "ppo.lr is .nan (--override); it must be a finite number. The default is 0.0003."),
-        ("ppo.lr=1e999", "ppo.lr is .inf (--override); it must be a finite number. The default is 0.0003."),
-        ("ppo.lr=null", "ppo.lr is null (--override); it must be a number. The default is 0.0003."),
-        ("ppo.lr={a: 1}", "ppo.lr is {a: 1} (--override); it must be a number. The default is 0.0003."),
+        ("ppo.lr=-1", "ppo.lr is -1 (--override); it must be greater than 0." + LR),
+        ("ppo.lr=2", "ppo.lr is 2 (--override); it must be at most 1." + LR),
+        ("ppo.lr=fast", "ppo.lr is 'fast' (--override); it must be a number." + LR),
+        ("ppo.lr=.nan", "ppo.lr is .nan (--override); it must be a finite number." + LR),
+        ("ppo.lr=1e999", "ppo.lr is .inf (--override); it must be a finite number." + LR),
+        ("ppo.lr=null", "ppo.lr is null (--override); it must be a number." + LR),
+        ("ppo.lr={a: 1}", "ppo.lr is {a: 1} (--override); it must be a number." + LR),
         ("ppo.gamma=1.01", "ppo.gamma is 1.01 (--override); it must be at most 1. The default is 0.99."),
-        ("sim.num_envs=0", "sim.num_envs is 0 (--override); it must be at least 1. The default is 64."),
-        (
-            "sim.num_envs=2000000",
-            "sim.num_envs is 2000000 (--override); it must be at most 1048576. The default is 64.",
-        ),
-        ("sim.num_envs=1.5", "sim.num_envs is 1.5 (--override); it must be a whole number. The default is 64."),
+        ("sim.num_envs=0", "sim.num_envs is 0 (--override); it must be at least 1." + NUM_ENVS),
+        ("sim.num_envs=2000000", "sim.num_envs is 2000000 (--override); it must be at most 1048576." + NUM_ENVS),
+        ("sim.num_envs=1.5", "sim.num_envs is 1.5 (--override); it must be a whole number." + NUM_ENVS),
         ("sim.capture=3", "sim.capture is 3 (--override); it must be true or false. The default is true."),
         (
             "sim.solver=pgs",
@@ -111,7 +110,7 @@ from igx.errors import ConfigError
         ("task.leg=long", "task.leg is 'long' (--override); it must be a mapping of settings."),
         ("task.surface=[1]", "task.surface is [1] (--override); it must be text. The default is 'sand'."),
         ("task.surface=air", "task.surface is 'air' (--override); nobody hops on air."),
-        ("task.gains.hip=x", "task.gains.hip is 'x' (--override); it must be a number."),
+        ("task.gains.hip=x", "task.gains.hip is 'x' (--override); it must be a number. The default is 1.0."),
         ("run.runs_dir=[1]", "run.runs_dir is [1] (--override); it must be a path. The default is runs."),
         ("task.height=0", "task.height is 0 (--override); it must be greater than 0. The default is 0.3."),
         (
@@ -140,6 +139,13 @@ def test_a_wrong_setting_is_refused_in_one_line(composed: Compose, override: str
     assert str(caught.value) == message
 
 
+def test_what_a_setting_is_otherwise_is_told_by_the_last_who_spoke_of_it(composed: Compose) -> None:
+    with pytest.raises(ConfigError, match=r"; it must be at least 1\. Without this it is 8 \(--override\)\.$"):
+        composed("sim.num_envs=8", "sim.num_envs=0")
+    with pytest.raises(ConfigError, match=r"; it must be less than 2\. The default is 0\.7\.$"):
+        composed("task.leg.length=3", "task.foot=bare")
+
+
 def test_a_setting_without_default_must_be_given(composed: Compose) -> None:
     with pytest.raises(ConfigError, match=r"^task\.foot is missing\.$"):
         composed(task="skip")
@@ -149,5 +155,5 @@ def test_the_first_wrong_setting_is_explained_and_the_others_are_named(composed:
     with pytest.raises(ConfigError) as caught:
         composed("ppo.gamma=3", "sim.num_envs=x", "ppo.lr=-1")
     assert str(caught.value) == (
-        "sim.num_envs is 'x' (--override); it must be a whole number. The default is 64. Also wrong: ppo.lr, ppo.gamma."
+        "sim.num_envs is 'x' (--override); it must be a whole number." + NUM_ENVS + " Also wrong: ppo.lr, ppo.gamma."
     )

@@ -12,6 +12,7 @@ import pytest
 import wandb_files
 from point_mass import point_mass_config
 
+from igx.rl.runs import list_runs
 from igx.rl.tracker_process import MlflowTracker, ProcessTracker, WandbTracker
 from igx.rl.trackers import Run
 
@@ -250,3 +251,4 @@ def test_mlflow_without_a_server_keeps_a_database_beside_the_runs_and_goes_on_wi
     assert [[point.value for point in curve] for curve in curves] == [[1, 2, 3, 4, 5], [1, 2, 3]]
     assert (run.info.status, left.info.status) == ("FINISHED", "FAILED")
     assert Path(run.info.artifact_uri.removeprefix("file://")).is_relative_to(tmp_path / "mlflow" / "artifacts")
+    assert "mlflow" not in list_runs(tmp_path).others

@@ -1,6 +1,9 @@
 """`igx motions`: what it prints and writes, in a process of its own."""
 
+import contextlib
 import json
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +14,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from igx_algo_amp.commands import command
-from igx_algo_amp.motion_formats import read_motion
+from igx_algo_amp.motion_formats import read_motion, shipped
 from igx_algo_amp.motions import MotionError
 
 IGX = Path(sys.executable).with_name("igx")
@@ -61,9 +64,37 @@ def test_show_says_what_is_in_a_motion() -> None:
 def test_an_unknown_motion_is_one_line_with_the_nearest_name() -> None:
     done = subprocess.run([IGX, "motions", "show", "wlak"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.splitlines() == [
-        "error: No motion is called 'wlak'. Did you mean 'walk'? Files end in .npz, .npy, .txt, .bvh."
-    ]
+    assert done.stderr == (
+        "error: No motion is called 'wlak'. Did you mean 'walk'? "
+        "Files end in .npz, .npy, .txt, .bvh, lists for task.motion in .yaml.\n"
+    )
+
+
+def test_a_list_of_motions_is_said_to_be_one(tmp_path: Path) -> None:
+    (tmp_path / "l.yaml").write_text("motions: [{file: walk}]")
+    with pytest.raises(MotionError, match=r"l\.yaml is a list of motions, for task\.motion; here, name one of those"):
+        motions("show", tmp_path / "l.yaml")
+    with pytest.raises(MotionError, match=r"No motion is called 'm\.yaml'"):
+        motions("show", "m.yaml")
+
+
+def test_without_a_command_there_is_help() -> None:
+    bare, helped = (subprocess.run([IGX, "motions", *a], capture_output=True, check=False) for a in ([], ["--help"]))
+    assert (bare.returncode, bare.stdout, bare.stderr) == (0, helped.stdout, b"")
+
+
+def test_a_narrow_terminal_breaks_no_name() -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([IGX, "motions", "list"], stdout=theirs, env={**os.environ, "COLUMNS": "80"}) as listing:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # Linux's word for the end of a terminal
+            while part := os.read(ours, 4096):
+                shown += part
+    os.close(ours)
+    assert listing.returncode == 0
+    assert set(shipped()) <= {line.partition(" ")[0] for line in shown.decode().splitlines()}
+    assert all(header in shown.decode() for header in ("seconds", "loops", "m/s"))
 
 
 def test_convert_writes_igx_s_own_file_once(tmp_path: Path) -> None:

@@ -102,6 +102,9 @@ def run(arguments: Sequence[str]) -> int:
             if not is_completing:
                 _explain(error)
             return error.exit_code
+        except click.exceptions.NoArgsIsHelpError as error:
+            render.text(error.format_message())  # as of `igx` alone
+            return SUCCESS
         except click.ClickException as error:
             render.message("error", error.format_message())
             if isinstance(error, click.UsageError) and error.ctx:

@@ -177,7 +177,8 @@ def _print_columns(evaluations: "Sequence[Evaluation]") -> None:
     rows = [[name, *(lines[name] for lines in shown)] for name in shown[0]]
     if any(evaluation.unstable for evaluation in evaluations):
         rows.append(["unstable", *(f"{evaluation.unstable:,} times" for evaluation in evaluations)])
-    render.table(["", *(_NAMES[evaluation.deterministic] for evaluation in evaluations)], rows)
+    ways = [_NAMES[evaluation.deterministic] for evaluation in evaluations]
+    render.table(["", *ways], rows, least_missed=ways[1:])
 
 
 def _lines(evaluation: "Evaluation") -> dict[str, str]:
@@ -195,8 +196,8 @@ def _print_ranking(evaluations: "Sequence[Evaluation]") -> None:
     order = ranked(_comparable(evaluations))
     best = order[0]
     others = {e.checkpoint: e for e in evaluations if e.deterministic != best.deterministic}
-    columns = ["checkpoint", "epoch", f"return, {_NAMES[best.deterministic]}", "less than the best"]
-    columns += [f"return, {_NAMES[not best.deterministic]}"] if others else []
+    other_returns = [f"return, {_NAMES[not best.deterministic]}"] if others else []
+    columns = ["checkpoint", "epoch", f"return, {_NAMES[best.deterministic]}", "less than the best", *other_returns]
     columns += ["success"] if best.success else []
     rows: list[list[str]] = []
     for evaluation in order:
@@ -205,7 +206,7 @@ def _print_ranking(evaluations: "Sequence[Evaluation]") -> None:
         row += [_cell(others[evaluation.checkpoint].estimates["return"])] if others else []
         row += [_cell(evaluation.success, is_rate=True)] if evaluation.success else []
         rows.append(row)
-    render.table(columns, rows)
+    render.table(columns, rows, wrap=("checkpoint",), least_missed=[*other_returns, "epoch", "less than the best"])
     render.text(_verdict(best, order[1:]))
 
 

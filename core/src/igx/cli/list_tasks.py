@@ -90,7 +90,7 @@ def _print(rows: list[_Row], *, widths: bool) -> None:
         for line, row in zip(cells, rows, strict=True):
             observations = " ".join(f"{group}:{width}" for group, width in row.observations.items())
             line += [observations, "" if row.actions is None else str(row.actions)]
-    render.table(columns, cells, wrap="summary")
+    render.table(columns, cells, wrap=("summary",))
     for row in rows:
         if row.error:
             render.message("error", f"{row.name}: {row.error}")

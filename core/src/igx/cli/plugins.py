@@ -27,7 +27,7 @@ def command(*, name: str | None, as_json: bool) -> None:
             _print_one(plugins, record)
     else:
         rows = [[r.distribution, r.version, r.status, _contents(plugins, r)] for r in records]
-        render.table(["distribution", "version", "status", "provides"], rows, wrap="provides")
+        render.table(["distribution", "version", "status", "provides"], rows, wrap=("provides",))
 
 
 def _as_json(plugins: Plugins, record: PluginRecord) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def _print_one(plugins: Plugins, record: PluginRecord) -> None:
     if record.specs:
         render.text()
         rows = [[spec.noun, name, spec.summary] for name, spec in plugins.provided_by(record)]
-        render.table(["kind", "name", "summary"], rows, wrap="summary")
+        render.table(["kind", "name", "summary"], rows, wrap=("summary",))
     if record.traceback:
         render.text()
         render.text(record.traceback.rstrip())

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, TextIO, TypeVar
 
 import click
@@ -22,18 +22,32 @@ _COLOURS = {"error": "red", "critical": "red", "warning": "yellow", "ok": "green
 _MARKS = {True: "ok", None: "warn", False: "FAIL"}
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, wrap: str = "") -> None:
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    wrap: Collection[str] = (),
+    least_missed: Sequence[str] = (),
+) -> None:
     """Print a table.
 
     Args:
         columns: the headings.
         rows: cells of text, as many as there are columns; a cell may have several lines.
-        wrap: the heading of the column that may be broken to fit the terminal.
+        wrap: the headings of the columns that may be broken to fit the terminal; if that isn't enough, all are.
+        least_missed: the headings of what a narrow terminal leaves out, in this order; a last line names it, and
+            --json as the other way to see it.
     """
+    left_out: list[str] = []
+    while not fits(columns, rows) and len(left_out) < len(least_missed):
+        left_out.append(least_missed[len(left_out)])
+        columns, rows = _without(left_out[-1], columns, rows)
     if sys.stdout.isatty():
         _print_fitted(columns, rows, wrap)
     else:
         _print_plain(columns, rows)
+    if left_out:
+        message("", f"A wider terminal, or --json, also shows: {', '.join(left_out)}.")
 
 
 def fields(pairs: Sequence[tuple[str, str]]) -> None:
@@ -111,14 +125,23 @@ def _wrapped(line: str, width: int) -> list[str]:
     return textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False)
 
 
-def _print_fitted(columns: Sequence[str], rows: Sequence[Sequence[str]], wrap: str) -> None:
+def _without(left_out: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
+    kept = [number for number, column in enumerate(columns) if column != left_out]
+    return [columns[number] for number in kept], [[row[number] for number in kept] for row in rows]
+
+
+def _print_fitted(columns: Sequence[str], rows: Sequence[Sequence[str]], wrap: Collection[str]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     grid = Table(box=None, pad_edge=False, padding=(0, len(_GAP), 0, 0), header_style="bold")
+    rigid: tuple[Sequence[str], Sequence[Sequence[str]]] = (columns, rows)
+    for column in wrap:
+        rigid = _without(column, *rigid)
+    is_tight = not fits(*rigid)
     for column in columns:
-        grid.add_column(column, no_wrap=column != wrap, overflow="fold")
+        grid.add_column(column, no_wrap=column not in wrap and not is_tight, overflow="fold")
     for row in rows:
         grid.add_row(*(Text(cell) for cell in row))  # Text, since "[...]" in a summary is no markup
     Console().print(grid)

@@ -155,19 +155,8 @@ def _hint(name: str | None, known: set[str]) -> str:
 
 
 def _print(runs: Sequence[RunSummary]) -> None:
-    left_out: list[str] = []
-    columns, rows = _table(runs, left_out)
-    while not render.fits(columns, rows) and len(left_out) < len(_LEAST_MISSED):
-        left_out.append(_LEAST_MISSED[len(left_out)])
-        columns, rows = _table(runs, left_out)
-    render.table(columns, rows, wrap="name")
-    if left_out:
-        render.message("", f"A wider terminal, or --json, also shows: {', '.join(left_out)}.")
-
-
-def _table(runs: Sequence[RunSummary], left_out: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-    columns = [name for name in _COLUMNS if name not in left_out]
-    return columns, [[_COLUMNS[name](run) for name in columns] for run in runs]
+    rows = [[shown(run) for shown in _COLUMNS.values()] for run in runs]
+    render.table(list(_COLUMNS), rows, wrap=("name",), least_missed=_LEAST_MISSED)
 
 
 def _name_others(listing: Listing, runs_dir: Path) -> None:

@@ -74,7 +74,7 @@ def _print(composed: Composed) -> None:
             [term["kind"], term["name"], str(term["width"]), _pairs(_telling(term)), _pairs(term["params"])]
             for term in shown["terms"]
         ],
-        wrap="parameters",
+        wrap=("parameters",),
     )
     render.text()
     render.fields(
@@ -85,7 +85,7 @@ def _print(composed: Composed) -> None:
         ]
     )
     render.text()
-    render.table(["setting", "value", "origin"], list(_rows(shown["config"], composed.origins)), wrap="value")
+    render.table(["setting", "value", "origin"], list(_rows(shown["config"], composed.origins)), wrap=("value",))
 
 
 def _telling(term: Mapping[str, Any]) -> dict[str, Any]:

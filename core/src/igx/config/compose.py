@@ -186,7 +186,7 @@ def _check(config: RunConfig, plugins: Plugins) -> None:
     for tracker in config.run.track:
         plugins.trackers.get(tracker)
     if config.network.name != BUILT_IN_NETWORK:
-        plugins.networks.get(config.network.name)
+        plugins.networks.get(config.network.name, besides=(BUILT_IN_NETWORK,))
 
 
 def _leaves(values: dict[str, Any], way: Place = ()) -> Iterator[Place]:

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails, PydanticUndefined
 
 from igx.config.base import Config
 from igx.config.fields import dotted, field_at, inner_model, is_nullable, names_of, places_of
+from igx.config.overrides import Said
 from igx.config.run_config import RunConfig
 from igx.config.yaml_text import Place, inline
 from igx.errors import ConfigError, suggest
@@ -53,7 +54,7 @@ def unknown_setting(model: type[Config], key: str, *, way: Place, origin: str) -
 
 
 def explain(
-    error: ValidationError, *, model: type[RunConfig], values: Mapping[str, Any], origin: Callable[[Place], str]
+    error: ValidationError, *, model: type[RunConfig], values: Mapping[str, Any], said_at: Callable[[Place], Said]
 ) -> ConfigError:
     """`error`, which pydantic raised on `values`, as one line about the first wrong setting."""
     problems: defaultdict[Place, list[ErrorDetails]] = defaultdict(list)
@@ -61,7 +62,7 @@ def explain(
         problems[_place(details, values)].append(details)
     (place, first), *others = problems.items()
     more = f" Also wrong: {', '.join(dotted(other) for other, _ in others)}." if others else ""
-    return ConfigError(_complaint(place, first, model=model, values=values, origin=origin) + more)
+    return ConfigError(_complaint(place, first, model=model, values=values, said=said_at(place)) + more)
 
 
 def _place(details: ErrorDetails, values: Mapping[str, Any]) -> Place:
@@ -86,25 +87,26 @@ def _complaint(
     *,
     model: type[RunConfig],
     values: Mapping[str, Any],
-    origin: Callable[[Place], str],
+    said: Said,
 ) -> str:
     field = field_at(model, place)
     if _is_missing(problems[0]):
         return f"{dotted(place)} is missing{_described(field)}."
     if problems[0]["type"] == "extra_forbidden":
-        return f"There is no {dotted(place)} ({origin(place)})."
+        return f"There is no {dotted(place)} ({said.origin}).{problems[0].get('ctx', {}).get('hint', '')}"
     value = _value(values, place)
     reason = _own_words(problems[0])
     if reason and isinstance(value, Mapping):
         return f"{dotted(place)}: {reason}."
     shown = problems[0]["input"] if isinstance(value, Mapping) else value
-    subject = f"{dotted(place)} is {inline(shown)} ({origin(place)})"
+    subject = f"{dotted(place)} is {inline(shown)} ({said.origin})"
     if reason:
         return f"{subject}; {reason}."
     first_entry = next((entry for details in problems if (entry := _entry(details))), None)
     told = [details for details in problems if _entry(details) in (None, first_entry)]
     accepted = " or ".join(dict.fromkeys(_accepted(details, field) for details in told))
-    return f"{subject}; it must be {accepted}{' or null' if field and is_nullable(field) else ''}.{_default(field)}"
+    accepted += " or null" if field and is_nullable(field) else ""
+    return f"{subject}; it must be {accepted}.{_otherwise(field, said.before)}"
 
 
 def _own_words(details: ErrorDetails) -> str:
@@ -172,6 +174,12 @@ def _described(field: FieldInfo | None) -> str:
     return f" ({field.description.rstrip('.')})" if field and field.description else ""
 
 
-def _default(field: FieldInfo | None) -> str:
-    default = field.default if field else PydanticUndefined
-    return "" if default is PydanticUndefined or isinstance(default, Config) else f" The default is {inline(default)}."
+def _otherwise(field: FieldInfo | None, before: Said | None) -> str:
+    """What the setting is where the wrong value isn't said."""
+    if before is None or before.parts is not None:
+        before = Said(value=field.default if field else PydanticUndefined, origin="default")
+    if before.value is PydanticUndefined or isinstance(before.value, Config):
+        return ""
+    if before.origin == "default":
+        return f" The default is {inline(before.value)}."
+    return f" Without this it is {inline(before.value)} ({before.origin})."

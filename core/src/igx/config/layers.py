@@ -1,5 +1,6 @@
 """Lays what several sources say of the settings on top of each other, and validates the sum."""
 
+from dataclasses import replace
 from typing import cast
 
 from pydantic import ValidationError
@@ -41,16 +42,20 @@ class Settings:
         try:
             return self._model.model_validate(values)
         except ValidationError as error:
-            raise explain(error, model=self._model, values=values, origin=self.origin) from None
+            raise explain(error, model=self._model, values=values, said_at=self._at) from None
 
     def origin(self, place: Place) -> str:
         """Who determined the setting at `place`; 'default' if nobody spoke of it."""
+        return self._at(place).origin
+
+    def _at(self, place: Place) -> Said:
+        """The last word on the setting at `place`, or on a group that was given as a whole."""
         found = Said(parts=self._parts, origin="default")
         for name in place:
             if found.parts is None:
                 break
             found = found.parts.get(name, _UNSAID)
-        return found.origin
+        return found
 
 
 _UNSAID = Said(origin="default")
@@ -69,7 +74,7 @@ def _merge(model: type[Config] | None, target: Parts, source: Parts, way: Place)
             before = _parts(target[name]) if name in target else _parts(_initial(field))
             _merge(inner, before, spoken.parts, (*way, name))
             spoken = Said(parts=before, origin=spoken.origin)
-        target[name] = spoken
+        target[name] = replace(spoken, before=target.get(name))
 
 
 def _by_field(model: type[Config], source: Parts, way: Place) -> Parts:

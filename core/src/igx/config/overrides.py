@@ -31,11 +31,13 @@ class Said:
         origin: where it said so, such as 'config.yaml:12'.
         value: the value, as it stands in the source.
         parts: instead of a value, what was said of each setting below this one.
+        before: what an earlier source said, which this one takes the place of.
     """
 
     origin: str
     value: object = None
     parts: "dict[str, Said] | None" = None
+    before: "Said | None" = None
 
     def part(self, *place: str) -> "Said | None":
         """What was said of the setting at `place` below this one; None if nothing."""

@@ -4,3 +4,6 @@ from pathlib import Path
 
 RUNS_DIR = Path("runs")
 """The folder that holds the runs."""
+
+MLFLOW_DIR = "mlflow"
+"""The folder beside the runs that MLflow's tracker keeps where no server is named."""

@@ -1,7 +1,7 @@
 """Name → spec of one kind. Two providers of one name make the bare name ambiguous; neither hides the other."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Generic, NamedTuple, TypeVar
 
 from igx.errors import AmbiguousNameError, InvalidSpecError, UnknownNameError, suggest
@@ -69,8 +69,12 @@ class Registry(Generic[S]):
         is_clear = len(offers) == 1 or provider == self._owner
         return name if is_clear else f"{provider}:{name}"
 
-    def find(self, name: str) -> Offer[S]:
+    def find(self, name: str, *, besides: Collection[str] = ()) -> Offer[S]:
         """Return what is called `name`, or `provider:name`.
+
+        Args:
+            name: what is looked for.
+            besides: names that nobody offers but whoever asks knows, for the error about an unknown one.
 
         Raises:
             UnknownNameError: nothing is; the message suggests a name and says which plugins are missing.
@@ -82,7 +86,7 @@ class Registry(Generic[S]):
         if wanted:
             offers = {wanted: offers[wanted]} if wanted in offers else {}
         if not offers:
-            raise self._unknown(name)
+            raise self._unknown(name, besides)
         if len(offers) > 1:
             choices = " or ".join(f"{one}:{bare}" for one in sorted(offers))
             raise AmbiguousNameError(
@@ -91,11 +95,11 @@ class Registry(Generic[S]):
         [(provider, spec)] = offers.items()
         return Offer(self.display_name(provider, bare), provider, spec)
 
-    def get(self, name: str) -> S:
-        """Return the spec that is called `name`; raises as `find` does."""
-        return self.find(name).spec
+    def get(self, name: str, *, besides: Collection[str] = ()) -> S:
+        """Return the spec that is called `name`; raises as `find` does, and suggests the names `besides`, too."""
+        return self.find(name, besides=besides).spec
 
-    def _unknown(self, name: str) -> UnknownNameError:
+    def _unknown(self, name: str, besides: Collection[str]) -> UnknownNameError:
         qualified = [f"{provider}:{bare}" for bare, offers in self._specs.items() for provider in offers]
-        hint = suggest(name, qualified if ":" in name else self.names())
+        hint = suggest(name, qualified if ":" in name else [*self.names(), *besides])
         return UnknownNameError(f"No {self.noun} is called {name!r}.{hint}{self._absent()}")

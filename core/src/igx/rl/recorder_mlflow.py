@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from igx.config.places import MLFLOW_DIR
 from igx.rl.recorder import Policies, Record, Recorder, Say
 
 _STATUS = {"finished": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
@@ -32,7 +33,7 @@ class MlflowRecorder(Recorder):
         uri = os.environ.get("MLFLOW_TRACKING_URI")
         self._artifacts: str | None = None  # where the server says
         if not uri:
-            local = record.folder.parent / "mlflow"
+            local = record.folder.parent / MLFLOW_DIR
             uri, self._artifacts = f"sqlite:///{local / 'mlflow.db'}", (local / "artifacts").as_uri()
             _make_database(local, uri)
         self._client: Any = MlflowClient(tracking_uri=uri)

@@ -69,6 +69,11 @@ def with_end(config: RunConfig, epochs: Epochs | None, *, reached: State, run: P
     settings, epoch = config.run, int(reached["epoch"])
     if epochs is not None:
         last = epoch + epochs.number if epochs.are_more else epochs.number
+        if last <= epoch:
+            raise RunError(
+                f"{run} has trained {epoch} epochs, and --epochs {last} asks for so many in all; "
+                f"for so many more say `igx resume {run} --epochs +{last}`."
+            )
         settings = settings.model_copy(update={"max_epochs": last, "max_frames": None, "score_to_win": None})
     more = f"for more say e.g. `igx resume {run} --epochs +{epoch}`"
     if settings.max_epochs is not None and epoch >= settings.max_epochs:

@@ -110,6 +110,9 @@ class RunFolder:
         """
         folder = cls(path)
         if not folder.config_file.is_file():
+            around = next((parent for parent in path.parents if cls(parent).config_file.is_file()), None)
+            if path.exists() and around is not None:
+                raise RunError(f"{path} is only a part of a run; name the run's folder, {around}.")
             what = "is no folder of a run: it holds no config.yaml" if path.is_dir() else "is no folder"
             raise RunError(f"{path} {what}.{neighbours(path)}")
         return folder

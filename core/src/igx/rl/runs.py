@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
+from igx.config.places import MLFLOW_DIR
 from igx.config.yaml_text import read_document, read_sections
 from igx.errors import ConfigError, RunError
 from igx.rl.curves import best_return, last_epoch
@@ -59,7 +60,7 @@ class Listing:
 
     Attributes:
         runs: the runs.
-        others: folders that are no runs, each with the reason.
+        others: folders that are no runs, each with the reason; not what MLflow's tracker keeps there.
     """
 
     runs: list[RunSummary]
@@ -79,7 +80,8 @@ def list_runs(runs_dir: Path) -> Listing:
         try:
             listing.runs.append(summarise(folder))
         except ConfigError as error:
-            listing.others[folder.name] = str(error).removesuffix(".")
+            if folder.name != MLFLOW_DIR:
+                listing.others[folder.name] = str(error).removesuffix(".")
     return listing
 
 

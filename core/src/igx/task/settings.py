@@ -1,7 +1,7 @@
 """A task's settings, derived from its declaration: one field for each term's options and parameters."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -14,6 +14,7 @@ from pydantic import (
     create_model,
     model_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from igx.config.base import Config, NoiseSettings, TaskConfig
 from igx.config.ranges import Duration
@@ -124,8 +125,18 @@ class Terms(Config):
                 f"A new one is a mapping with its registered term, e.g. {{term: {_example(cls.kind)}}}"
             )
         registered = str(value["term"])
-        term = registered_term(cls.kind, registered)
-        return _term_model(term, name, registered=registered).model_validate(value)
+        model = _term_model(registered_term(cls.kind, registered), name, registered=registered)
+        known = model.model_fields
+        unknown = [_unknown_setting(str(key), known, given) for key, given in value.items() if key not in known]
+        if unknown:
+            raise ValidationError.from_exception_data(model.__name__, unknown)
+        return model.model_validate(value)
+
+
+def _unknown_setting(name: str, known: Iterable[str], given: object) -> InitErrorDetails:
+    """The error about a `name` that isn't `known`, with the hint at the nearest."""
+    error = PydanticCustomError("extra_forbidden", "There is no such setting.{hint}", {"hint": suggest(name, known)})
+    return InitErrorDetails(type=error, loc=(name,), input=given)
 
 
 def registered_term(kind: str, name: str) -> Term:

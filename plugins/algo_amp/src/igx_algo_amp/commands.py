@@ -54,7 +54,7 @@ def list_motions(*, as_json: bool) -> None:
         ]
         for motion in motions
     ]
-    render.table(["name", "seconds", "loops", "m/s", "from", "licence"], rows, wrap="from")
+    render.table(["name", "seconds", "loops", "m/s", "from", "licence"], rows, wrap=("from", "licence"))
 
 
 @command.command("show")

@@ -18,6 +18,9 @@ from igx_algo_amp.humanoid import BODY_NAMES, OFFSETS, PARENTS
 from igx_algo_amp.motion_library import slerp
 from igx_algo_amp.motions import Floats, Motion, MotionError, load_motion
 
+LIST_ENDINGS = (".yaml", ".yml")
+"""Of files that list motions; see `igx_algo_amp.motion_sets`."""
+
 CLIPS = Path(__file__).with_name("clips")
 """The motions that come with this package."""
 
@@ -44,9 +47,12 @@ def read_motion(name_or_path: str | Path) -> Motion:
         ".txt": read_deepmimic,
         ".bvh": read_bvh,
     }
+    if path.suffix in LIST_ENDINGS and path.is_file():
+        raise MotionError(f"{path} is a list of motions, for task.motion; here, name one of those in it.")
     if path.suffix not in readers:
         hint = suggest(str(name_or_path), known)
-        raise MotionError(f"No motion is called {str(name_or_path)!r}.{hint} Files end in {', '.join(readers)}.")
+        endings = f"Files end in {', '.join(readers)}, lists for task.motion in {LIST_ENDINGS[0]}."
+        raise MotionError(f"No motion is called {str(name_or_path)!r}.{hint} {endings}")
     if not path.is_file():
         raise MotionError(f"There is no motion at {path}.")
     return readers[path.suffix](path)

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from igx_algo_amp.motion_formats import read_motion, shipped
+from igx_algo_amp.motion_formats import LIST_ENDINGS, read_motion, shipped
 from igx_algo_amp.motions import Motion, MotionError
 
 
@@ -26,7 +26,7 @@ def read_motions(name_or_path: str) -> tuple[list[Motion], list[float]]:
         MotionError: one is missing or malformed, or the list is.
     """
     path = Path(name_or_path).expanduser()
-    if path.suffix not in (".yaml", ".yml"):
+    if path.suffix not in LIST_ENDINGS:
         return [read_motion(name_or_path)], [1.0]
     listed = _read(path, what="list of motions")
     entries = listed.get("motions") if isinstance(listed, Mapping) else None

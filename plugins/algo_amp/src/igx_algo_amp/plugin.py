@@ -36,5 +36,5 @@ def igx_commands() -> Iterator[CommandSpec]:
     yield CommandSpec(
         name="motions",
         target="igx_algo_amp.commands:command",
-        summary="List, show, convert and view recorded motions.",
+        summary="List, show, convert and view recorded motions; compare policies with them.",
     )
