@@ -188,3 +188,9 @@ def test_the_shipped_solver_moves_ants_as_a_converged_one_does() -> None:
 def test_a_short_training_brings_it_farther_than_an_untrained_policy_does(tmp_path: Path) -> None:
     returns = returns_while_training("ant", runs_dir=tmp_path, max_epochs=90, num_envs=128)
     assert returns[-1] > 2.5 * max(returns[:5])  # 8.8 and 4.6 times with seeds 1 and 2
+
+
+def test_a_short_training_with_sac_does_as_well(tmp_path: Path) -> None:
+    quick = ["network.units=[128,64]", "sac.updates_per_step=1"]
+    returns = returns_while_training("ant-sac", runs_dir=tmp_path, max_epochs=30, num_envs=32, overrides=quick)
+    assert returns[-1] > 60.0 + max(returns[:3])  # 162 and 93 more with seeds 1 and 2
