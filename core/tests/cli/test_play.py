@@ -12,29 +12,10 @@ from installed import Program
 from igx.cli import render
 from igx.cli.app import run
 
-SMALL = (
-    "task.episode_steps=40",
-    "--num-envs",
-    "16",
-    "ppo.horizon=8",
-    "ppo.minibatch_size=64",
-    "run.torch_threads=1",
-    "sim.threads=1",
-)
-
 
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a short run."""
-    runs = tmp_path_factory.mktemp("runs")
-    where = ("--runs-dir", str(runs), "--name", "a", "--max-epochs", "2")
-    assert run(["train", "cartpole", "--device", "cpu", *SMALL, *where]) == 0
-    return runs / "a"
 
 
 def test_returns_are_told_with_their_spread(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,17 +9,6 @@ import pytest
 from igx.cli.app import run
 from igx.rl.sim2sim import Gap
 
-SMALL = ("--num-envs", "16", "ppo.horizon=8", "ppo.minibatch_size=64", "run.torch_threads=1", "sim.threads=1")
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a short run."""
-    runs = tmp_path_factory.mktemp("runs")
-    where = ("--runs-dir", str(runs), "--name", "a", "--max-epochs", "2")
-    assert run(["train", "cartpole", "--device", "cpu", "task.episode_steps=40", *SMALL, *where]) == 0
-    return runs / "a"
-
 
 def test_the_other_engine_of_mujoco_comes_to_nearly_the_same(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["sim2sim", str(trained), "--episodes", "2", "--device", "cpu", "--json"]) == 0

@@ -38,15 +38,6 @@ ALBUM = """
 """
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a short run."""
-    runs = tmp_path_factory.mktemp("runs")
-    where = ("--runs-dir", str(runs), "--name", "a", "--max-epochs", "2")
-    assert run(["train", "cartpole", "--device", "cpu", "task.episode_steps=40", *SMALL, *where]) == 0
-    return runs / "a"
-
-
 @pytest.fixture
 def film(renderer: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Runs `igx video` in this process, whose MuJoCo draws with what it was imported for."""

@@ -27,9 +27,13 @@ def film_of(env: VecEnv, *, num_envs: int, num_steps: int) -> Film:
     )
 
 
+def visible_fields(simulator: Simulator) -> list[str]:
+    """Model fields that differ between environments and may be seen, as the engine's options can't."""
+    return [name for name in simulator.varied if not name.startswith("opt.")]
+
+
 def _differing_values(simulator: Simulator, num_envs: int) -> dict[str, Values]:
-    fields = [name for name in simulator.varied if not name.startswith("opt.")]  # the engine's options have no looks
-    return {name: _values(simulator.model_field(name)[:num_envs]) for name in fields}
+    return {name: _values(simulator.model_field(name)[:num_envs]) for name in visible_fields(simulator)}
 
 
 def _grounds(tables: tuple[ModelTable, ...], trace: Trace, *, num_envs: int, num_steps: int) -> tuple[Ground, ...]:

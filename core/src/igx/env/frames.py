@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from igx.env.filming import visible_fields
 from igx.env.vec_env import VecEnv
 from igx.errors import RunError
 from igx.sim.simulator import Simulator
@@ -52,6 +53,5 @@ def save_frames(pictures: Iterator[Picture], folder: Path) -> list[Path]:
 
 def take_model_values(camera: Camera, simulator: Simulator, env: int) -> None:
     """Picture one environment's own model values from now on, where they differ between environments."""
-    for name in simulator.varied:
-        if not name.startswith("opt."):  # the engine's options have no looks
-            getattr(camera.model, name)[...] = simulator.model_field(name)[env].to(torch.float64).cpu().numpy()
+    for name in visible_fields(simulator):
+        getattr(camera.model, name)[...] = simulator.model_field(name)[env].to(torch.float64).cpu().numpy()

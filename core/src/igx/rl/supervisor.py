@@ -123,10 +123,11 @@ class Supervisor(AlgoObserver):
 
     def needs_whole_state(self) -> bool:
         """Whether everything is going to be saved as it is at the end of the current epoch, or ends with it."""
-        settings = self.settings
-        is_periodic = settings.save_every and int(self.algo.epoch_num) % settings.save_every == 0
         self._saves_last = self._is_last_due()
-        return bool(is_periodic) or self._saves_last or self._signals.received is not None
+        return self._is_periodic(int(self.algo.epoch_num)) or self._saves_last or self._signals.received is not None
+
+    def _is_periodic(self, epoch: int) -> bool:
+        return self.settings.save_every > 0 and epoch % self.settings.save_every == 0
 
     def _is_last_due(self) -> bool:
         return time.monotonic() >= self._last_due_at
@@ -246,10 +247,9 @@ class Supervisor(AlgoObserver):
             evaluator.has_chosen = is_evaluated
 
     def _keep_checkpoints(self) -> None:
-        settings = self.settings
         if time.monotonic() - self._best_written_at >= _BEST_EVERY_S:
             self._write_best()
-        if settings.save_every and self.epochs % settings.save_every == 0:
+        if self._is_periodic(self.epochs):
             self._write_best()  # what is saved here goes on from a best policy that is on disk
             self._save(self.folder.epoch(self.epochs))
             self._prune()

@@ -9,6 +9,11 @@ from igx.math import quat_from_rotation_vector, rotate, rotate_inverse, yaw_quat
 from igx_algo_amp.motion_library import MotionState
 
 
+def seen_from_root(positions: Tensor, root_pos: Tensor, root_quat: Tensor) -> Tensor:
+    """Where bodies, shape `[..., bodies, 3]`, are from the root [m], turned back by its heading."""
+    return rotate_inverse(yaw_quat(root_quat)[..., None, :], positions - root_pos[..., None, :])
+
+
 class Features:
     """Numbers of a state of a robot, by what they mean.
 
@@ -73,8 +78,7 @@ class Features:
 
     def key_positions(self, state: MotionState) -> Tensor:
         """Where the key bodies are from the root [m], shape `[n, 3 * bodies]`."""
-        from_root = state.key_pos - state.root_pos[..., None, :]
-        return rotate_inverse(yaw_quat(state.root_quat)[..., None, :], from_root).flatten(-2)
+        return seen_from_root(state.key_pos, state.root_pos, state.root_quat).flatten(-2)
 
     def _directions(self, quat: Tensor) -> Tensor:
         """The x axis and the z axis turned by `quat`, shape `[..., 4]` to `[..., 6]`."""

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from igx.env.vec_env import VecEnv
-from igx.math import rotate_inverse, yaw_quat
 from igx.rl.playing import threads_for
 from igx.rl.policy import Policy
 from igx.sim.entities import ArticulationState
+from igx_algo_amp.features import seen_from_root
 from igx_algo_amp.humanoid import BODY_NAMES
 from igx_algo_amp.humanoid_amp import HumanoidAmp
 from igx_algo_amp.motion_library import MotionLibrary, Skeleton
@@ -78,7 +78,7 @@ def imitate(env: VecEnv, policy: Policy, motion: str | None = None) -> Imitation
     motions, _ = read_motions(motion or env.task.config.motion)
     skeleton = Skeleton.of_model(env.simulator.model, prefix="robot/")
     libraries = [
-        MotionLibrary([motion], skeleton=skeleton, key_bodies=BODY_NAMES, device=env.device) for motion in motions
+        MotionLibrary([motion], skeleton=skeleton, key_bodies=BODY_NAMES[1:], device=env.device) for motion in motions
     ]
     played = _play(env, env.task.robot, policy)
     found = [_compare(played, library, step=env.step_dt) for library in libraries]
@@ -96,17 +96,10 @@ def _play(env: VecEnv, robot: ArticulationState, policy: Policy) -> _Played:
         while is_running.any():
             obs, _, terminated, truncated, _ = env.step(policy(obs))
             is_running &= ~(terminated | truncated)
-            poses.append(_seen_from_root(robot.body_pos, robot.root_quat))
+            poses.append(seen_from_root(robot.body_pos[:, 1:], robot.root_pos, robot.root_quat))
             speeds.append(robot.root_lin_vel_w[:, :2].norm(dim=-1))
             running.append(is_running.clone())
     return _Played(poses=torch.stack(poses), speed=torch.stack(speeds), running=torch.stack(running))
-
-
-def _seen_from_root(positions: Tensor, root_quat: Tensor) -> Tensor:
-    """Where bodies are from the first of them, turned back by its heading, shape `[..., bodies - 1, 3]`."""
-    heading = yaw_quat(root_quat)[..., None, :]
-    offsets = positions[..., 1:, :] - positions[..., :1, :]
-    return rotate_inverse(heading.expand(*offsets.shape[:-1], 4), offsets)
 
 
 def _compare(played: _Played, library: MotionLibrary, *, step: float) -> Imitation:
@@ -114,7 +107,7 @@ def _compare(played: _Played, library: MotionLibrary, *, step: float) -> Imitati
     count = max(1, round(duration / step * _FINENESS))
     times = torch.arange(count, device=library.durations.device) * (duration / count)
     recorded = library.state(torch.zeros(count, dtype=torch.long, device=times.device), times)
-    poses = _seen_from_root(recorded.key_pos, recorded.root_quat)
+    poses = seen_from_root(recorded.key_pos, recorded.root_pos, recorded.root_quat)
     errors = torch.stack([(pose[:, None] - poses).norm(dim=-1).mean(-1) for pose in played.poses])
     total, passed = align(errors, played.running, most=2 * _FINENESS)
     steps = played.running.sum(0)
