@@ -19,6 +19,7 @@ from matplotlib import pyplot as plt
 
 _LABELS = {
     "return": "mean return",
+    "amp/style_reward": "style reward",
     "metric/level": "mean level of the ground",
     "metric/lin_vel_error": "velocity error [m/s]",
 }

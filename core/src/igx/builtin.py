@@ -204,6 +204,7 @@ def igx_checks() -> Iterator[CheckSpec]:
     summaries = {
         "python": "Python is new enough.",
         "torch": "PyTorch works, and sees the GPU.",
+        "compiler": "Torch can compile.",
         "mujoco": "MuJoCo and its batched stepping are there.",
         "warp": "MuJoCo Warp is there if there is a GPU.",
         "rl-games": "rl_games is there.",

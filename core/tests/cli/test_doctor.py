@@ -61,7 +61,8 @@ def by_name(text: str) -> Results:
 
 
 def test_what_igx_needs_is_looked_at(results: Results) -> None:
-    for name in ("python", "torch", "cuda", "mujoco", "mujoco-warp", "rl-games", "memory", "rendering", "video"):
+    packages = ("torch", "mujoco", "mujoco-warp", "rl-games")
+    for name in ("python", *packages, "cuda", "compiler", "memory", "rendering", "video"):
         assert results[name].keys() == {"name", "ok", "detail", "advice"}
     assert [results[name]["ok"] for name in ("python", "torch", "mujoco", "rl-games")] == [True] * 4
 

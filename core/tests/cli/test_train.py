@@ -195,3 +195,18 @@ def test_a_terminal_shows_a_panel_with_every_reward_term(igx: Program, tmp_path:
     for term in ("alive", "tilt", "cart_speed", "pole_speed"):
         assert term in last
     assert "Finished after 30 epochs" in last
+
+
+@pytest.mark.parametrize("setting", ["sim.compile", "ppo.compile"])
+def test_compilation_without_a_compiler_is_refused_and_leaves_nothing_behind(
+    igx: Program, tmp_path: Path, setting: str
+) -> None:
+    where = ("--runs-dir", str(tmp_path / "runs"), "--max-epochs", "1")
+    refused = igx(
+        "train", "cartpole", "--device", "cpu", *SMALL, *where, f"{setting}=true", env={"CXX": "/no/compiler"}
+    )
+    assert refused.returncode == 2
+    last = refused.stderr.strip().splitlines()[-1]
+    assert last.startswith(f"error: {setting}=true needs a C++ compiler, and torch's compiler does not work here: ")
+    assert last.endswith(f"see `igx doctor`, or say {setting}=false.")
+    assert not list((tmp_path / "runs").glob("*"))

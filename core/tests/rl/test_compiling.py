@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+import torch
 
 from igx.config.compose import compose
 from igx.config.run_config import RunConfig
 from igx.plugins import load_plugins
+from igx.rl import compiling
 from igx.rl.compiling import with_compilation_decided
 
 
@@ -29,6 +31,15 @@ def test_a_long_run_on_a_gpu_is_compiled_unless_the_settings_say_otherwise(
     overrides: list[str], *, is_compiled: bool
 ) -> None:
     assert with_compilation_decided(cartpole(*overrides)).sim.compile is is_compiled
+
+
+def test_where_torchs_compiler_does_not_work_a_long_run_trains_without(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)  # there is none here, so we say what it would
+    monkeypatch.setattr(compiling, "compiler_fault", lambda _device: "no C compiler")
+    assert with_compilation_decided(cartpole("run.max_epochs=1600")).sim.compile is False
+    assert caplog.messages == ["a long run, but not compiled, since torch's compiler does not work here: no C compiler"]
 
 
 def test_on_a_cpu_nothing_is_compiled_unasked() -> None:

@@ -135,6 +135,14 @@ def test_the_deviation_stays_unless_it_is_learned(tmp_path: Path) -> None:
         assert bool((sigma == -1.0).all()) is not learns
 
 
+def test_a_learned_deviation_is_never_below_its_least(tmp_path: Path) -> None:
+    for learns, least in ((True, -0.9), (False, -1.0)):
+        amp = {"learn_sigma": learns, "log_std_min": -0.9, "lr": 1e-6}
+        result = run(tmp_path, amp=amp, network={"log_std_init": -1.0}, run={"name": str(learns)})
+        sigma = checkpoints.load(result.folder.last)["model"]["a2c_network.sigma"]
+        torch.testing.assert_close(sigma, torch.full_like(sigma, least), atol=1e-3, rtol=0.0)
+
+
 def test_a_full_replay_buffer_takes_a_share(tmp_path: Path) -> None:
     amp = {"replay_buffer_size": 600, "replay_keep_share": 0.1}  # of 512 motions a rollout
     result = run(tmp_path, amp=amp, run={"name": "a", "max_epochs": 5})

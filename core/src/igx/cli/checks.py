@@ -37,6 +37,21 @@ def torch() -> Iterator[CheckResult]:
     yield _cuda()
 
 
+def compiler() -> Iterator[CheckResult]:
+    """Torch's compiler, which only `sim.compile` and `ppo.compile` need."""
+    if _import_result("torch", package="torch") is not None:
+        return  # which another check tells
+    from igx.env.torch_compiler import compiler_fault
+
+    device = "cuda" if _has_cuda() else "cpu"
+    fault = compiler_fault(device)
+    if fault is None:
+        yield CheckResult(name="compiler", ok=True, detail=f"torch can compile for the {device.upper()} (sim.compile)")
+        return
+    advice = "Long runs train slower without. Install a compiler and Python's headers (Debian: g++ python3-dev)."
+    yield CheckResult(name="compiler", ok=None, detail=f"{fault}.", advice=advice)
+
+
 def mujoco() -> Iterator[CheckResult]:
     """MuJoCo, and the batched stepping that `mujoco-cpu` uses."""
     broken = _import_result("mujoco", package="mujoco") or _import_result("mujoco.batch", package="'mujoco>=3.17'")

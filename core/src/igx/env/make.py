@@ -8,6 +8,7 @@ import torch
 from igx.config.compose import compose
 from igx.config.overrides import Assignment, parse_override
 from igx.env.memory import bytes_per_env, require_memory
+from igx.env.torch_compiler import require_compiler
 from igx.env.trace import Trace
 from igx.env.vec_env import VecEnv
 from igx.errors import ConfigError, SimulatorError, TaskError
@@ -83,10 +84,11 @@ def build(task_class: type[Task], config: Any, *, simulator_class: Any) -> VecEn
         config: a `RunConfig`, or anything with its `task`, `sim` and `run` sections.
         simulator_class: the subclass of `Simulator` that runs it.
     """
-    device = _device(config.sim.device)
+    device, sim = _device(config.sim.device), config.sim
+    if sim.compile:
+        require_compiler(sim.device, setting="sim.compile")
     scene = task_class.scene(config.task)
-    model = build_scene(scene, sim=config.sim)
-    sim = config.sim
+    model = build_scene(scene, sim=sim)
     if device.type == "cuda":
         room = probe_buffers(model, contacts=sim.contacts_per_env, constraints=sim.constraints_per_env)
         sim = sim.model_copy(update={"contacts_per_env": room.contacts, "constraints_per_env": room.constraints})

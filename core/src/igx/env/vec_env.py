@@ -17,7 +17,7 @@ from igx.sim.readout import Readout
 from igx.sim.simulator import Simulator
 from igx.task import Program, Task
 
-_WORTH_SHARING = 16_384
+_WORTH_SHARING = 2048
 """Environments from which on several torch threads are quicker than one at a step's many small tensors."""
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from igx.config.run_config import RunConfig
 from igx.config.sections import BUILT_IN_NETWORK, InitializerConfig, NetworkConfig, RnnConfig, RunSettings, TrunkConfig
+from igx.env.torch_compiler import require_compiler
 from igx.env.vec_env import VecEnv
 from igx.errors import ConfigError
 from igx.rl.ppo_config import CentralValueConfig, PpoConfig
@@ -175,11 +176,15 @@ def params(config: RunConfig, env: VecEnv, *, algo: str) -> Params:
 
     Raises:
         ConfigError: the settings ask for an observation group that the task doesn't declare.
+        SimulatorError: they ask for compilation, which does not work here.
     """
     ppo = config.agent
     if not isinstance(ppo, PpoConfig):
         raise ConfigError(f"Agent {config.run.agent!r} has settings of type {type(ppo).__name__}; PPO's are PpoConfig.")
     _refuse_missing_groups(ppo, env)
+    is_compiled = bool(config.sim.compile) if ppo.compile is None else ppo.compile
+    if is_compiled:
+        require_compiler(str(env.device), setting=f"{config.run.agent}.compile")
     return {
         "seed": config.run.seed,
         "torch_threads": config.run.torch_threads or "auto",
@@ -193,7 +198,7 @@ def params(config: RunConfig, env: VecEnv, *, algo: str) -> Params:
             **_losses(ppo, env.device),
             "capture": ppo.capture,
             "bfloat16": ppo.mixed_precision,  # on the CPU, too, where rl_games knows no mixed precision
-            "compile": bool(config.sim.compile) if ppo.compile is None else ppo.compile,
+            "compile": is_compiled,
             **_schedule(ppo),
             **_central_value(ppo.central_value, num_envs=env.num_envs, horizon=ppo.horizon),
         },

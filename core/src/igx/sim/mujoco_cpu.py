@@ -87,10 +87,10 @@ class MujocoCpu(Simulator):
             self._batch.forward(ids, stage)
 
     def unstable(self) -> Tensor:
-        warned = self._batch.warning[:, :, 1]  # counts since the environment's last reset
-        if not warned.any() and _within(self._fields["qpos"], 1e6) and _within(self._fields["qvel"], self.max_speed):
+        warning = self._batch.warning  # what it was about, and how many since the environment's last reset
+        if not warning.any() and _within(self._fields["qpos"], 1e6) and _within(self._fields["qvel"], self.max_speed):
             return self._nowhere  # told at a glance, as nearly always
-        return super().unstable() | torch.from_numpy(warned.any(axis=1))
+        return super().unstable() | torch.from_numpy(warning[:, :, 1].any(axis=1))
 
     def reset(self, mask: Tensor) -> None:
         ids = _ids(mask)

@@ -70,7 +70,7 @@ class Program:
         self.weights = task.tensor([options["weight"] for _, options, _ in task.chosen["reward"].values()])
         self._everywhere, self._changed = torch.ones_like(task.mask), torch.zeros_like(task.mask)
         self.action = torch.zeros_like(task.action)
-        self.reward, self.weighted_terms = task.zeros(), task.zeros(len(self._rewards))
+        self.reward, self.weighted_terms = task.zeros(), _columns(task, len(self._rewards))
         self.terminated, self.done = task.terminated, torch.zeros_like(task.mask)
         self.truncated, self.unstable = torch.zeros_like(self.done), torch.zeros_like(self.done)
         self._run_judge, self._run_begin = self._judge, self._begin
@@ -87,7 +87,7 @@ class Program:
         self._is_averaged = torch.tensor([c in self._steps_averaged for c in self._columns], device=task.device)
         self._tells_ends = any(at_end.values())
         self._one = torch.ones_like(self.reward)
-        self._episode, self._finished = task.zeros(len(self._columns)), task.zeros(len(self._columns))
+        self._episode, self._finished = (_columns(task, len(self._columns)) for _ in range(2))
         self._finished_count, self._unstable_count = task.zeros(), task.zeros()
         self._count_random_numbers()
         for name, buffer in task.buffers.items():  # what terms did to them was a rehearsal
@@ -290,17 +290,17 @@ class Program:
     def _reward(self) -> None:
         broken = self.unstable[:, None]  # the state of such an environment says nothing, and may not be finite
         if self._rewards:
-            values = torch.stack([term().float() for term in self._rewards.values()], -1)
-            torch.mul(values, self.weights, out=self.weighted_terms).masked_fill_(broken, 0.0)
+            values = torch.stack([term().float() for term in self._rewards.values()]).T
+            self.weighted_terms.copy_(values * self.weights).masked_fill_(broken, 0.0)
         total = self.task.total_reward(self.weighted_terms)
         self.reward.copy_(_finite_where(self.unstable, total))
-        columns = [self.reward[:, None], self._one[:, None], self.weighted_terms]
+        columns = [self.reward[None], self._one[None], self.weighted_terms.T]
         if self._metrics:
-            metrics = torch.stack([term().float() for term in self._metrics.values()], -1)
+            metrics = torch.stack([term().float() for term in self._metrics.values()]).T
             if self._tells_ends:
                 broken = broken | (self._at_end & ~self.done[:, None])
-            columns.append(metrics.masked_fill(broken, 0.0))
-        self._episode += torch.cat(columns, dim=-1)
+            columns.append(metrics.masked_fill(broken, 0.0).T)
+        self._episode += torch.cat(columns).T
         self._finished.addcmul_(self._episode, self.done.float()[:, None])
         self._finished_count += self.done
         self._unstable_count += self.unstable
@@ -487,6 +487,11 @@ class Program:
         named |= {f"last_observation/{group}": buffer for group, buffer in self.last_observations.items()}
         named |= {f"delayed/{o.name}": o.history for o in self._observations if o.history is not None}
         return named
+
+
+def _columns(task: Task, count: int) -> Tensor:
+    """Zeros of shape `[num_envs, count]`, column after column in memory, as terms write them and masks change them."""
+    return torch.zeros(count, task.num_envs, device=task.device).T
 
 
 def _finite_where(mask: Tensor, values: Tensor) -> Tensor:

@@ -44,6 +44,7 @@ class AmpAgent(PpoAgent):
             "is_normalized": amp.normalize_amp_input,
             "style_weight": amp.style_reward_weight * amp.style_reward_scale,
             "learns_sigma": amp.learn_sigma,
+            "log_std_min": amp.log_std_min,
             "batch_size": amp.disc_batch_size,
             "demos_per_epoch": amp.demos_per_epoch,
             "kept_share": amp.replay_keep_share,

@@ -10,7 +10,7 @@ What a task has to have for it, beside what PPO asks:
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from igx.rl import optimizers
 from igx.rl.checkpoints import State
@@ -63,7 +63,9 @@ class Amp(Ppo):
         self.judged = [*self.discriminator.parameters()]
         self.discriminator_optimizer = torch.optim.Adam(self.judged, lr=self.last_lr, eps=_EPS)
         self.discriminator_lr = optimizers.learning_rate(self.discriminator_optimizer, self.last_lr)
-        self.model.a2c_network.sigma.requires_grad_(settings["learns_sigma"])
+        self.log_std_min: float = settings["log_std_min"]
+        self.log_std: Tensor | nn.Linear = self.model.a2c_network.sigma
+        self.log_std.requires_grad_(settings["learns_sigma"])
         self.styles, self.judgements = LossMeans(self.torch_device), LossMeans(self.torch_device)
         self.tallies += [self.styles, self.judgements]
         self.stored = 0
@@ -128,6 +130,8 @@ class Amp(Ppo):
 
     def _train_minibatch(self, index: int) -> Tensor:
         divergence = super()._train_minibatch(index)
+        if isinstance(self.log_std, Tensor) and self.log_std.requires_grad:
+            self.log_std.detach().clamp_(min=self.log_std_min)
         self._train_discriminator()
         return divergence
 

@@ -40,6 +40,9 @@ class AmpConfig(PpoConfig):
     learn_sigma: bool = Field(
         default=False, description="Learn the actions' deviation; false leaves it at network.log_std_init."
     )
+    log_std_min: float = Field(
+        default=-5.5, ge=-20, le=5, description="Least log-deviation of an action that learn_sigma may come to."
+    )
 
     disc_units: tuple[PositiveInt, ...] = Field(
         default=(1024, 512), min_length=1, description="Widths of the discriminator's hidden layers."
