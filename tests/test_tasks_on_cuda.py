@@ -1,4 +1,6 @@
-"""Every task of every package on a CUDA device: its recorded step is the eager one, and it stays finite."""
+"""Tasks of every package on a CUDA device: steps are the eager ones and stay finite, and hard tasks can be learned."""
+
+from pathlib import Path
 
 import pytest
 import torch
@@ -6,6 +8,7 @@ from torch import Tensor
 
 import igx
 from igx.plugins import load_plugins
+from igx.testing import short_training
 
 pytestmark = pytest.mark.gpu
 
@@ -43,3 +46,14 @@ def test_it_stays_finite_and_has_room_for_its_contacts(task: str) -> None:
     assert bool(env.reward.isfinite().all())
     assert env.episode_metrics()["unstable"] <= 10
     assert env.overflows() == {}
+
+
+@pytest.mark.parametrize(
+    ("task", "num_envs", "epochs", "times"),
+    [("anymal-terrain", 4096, 180, 5.0), ("humanoid-sac", 1024, 50, 5.0), ("velocity-rough-go2", 4096, 180, 2.0)],
+)
+def test_what_takes_a_cpu_too_long_learns_in_half_a_minute(
+    task: str, num_envs: int, epochs: int, times: float, tmp_path: Path
+) -> None:
+    returns = short_training(task, runs_dir=tmp_path, max_epochs=epochs, num_envs=num_envs, device="cuda:0")
+    assert returns.trained > times * max(returns.untrained, 0.1)

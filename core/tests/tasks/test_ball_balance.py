@@ -12,7 +12,7 @@ from igx.config.compose import compose
 from igx.plugins import load_plugins
 from igx.sim.simulator import Stage
 from igx.tasks.ball_balance import BallBalance
-from igx.testing import StaticTask, check_task, returns_while_training, static
+from igx.testing import StaticTask, check_task, short_training, static
 
 DT = {"physics_dt": 0.005, "decimation": 2}
 RESTING: dict[str, Any] = {"pos": [0.0, 0.0, 0.7], "lin_vel_w": [0.0, 0.0, 0.0]}
@@ -218,6 +218,5 @@ def test_training_settings_are_the_reference_s(num_envs: int, *, cuda_available:
 
 def test_a_short_training_keeps_the_ball_longer_than_an_untrained_policy_does(tmp_path: Path) -> None:
     quick = ["ppo.lr=3e-3", "ppo.mini_epochs=4", "ppo.num_minibatches=4"]
-    returns = returns_while_training("ball-balance", runs_dir=tmp_path, max_epochs=30, overrides=quick)
-    assert max(returns[:10]) < 18.0
-    assert returns[-1] > 23.0
+    returns = short_training("ball-balance", runs_dir=tmp_path, max_epochs=30, overrides=quick)
+    assert returns.trained > 2.0 * returns.untrained  # 7.9 and 5.8 times with seeds 1 and 2

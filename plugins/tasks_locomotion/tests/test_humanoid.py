@@ -11,7 +11,7 @@ import torch
 import igx
 from igx.config.compose import compose
 from igx.plugins import load_plugins
-from igx.testing import StaticTask, check_task, returns_while_training, static
+from igx.testing import StaticTask, check_task, short_training, static
 from igx_tasks_locomotion.humanoid import Humanoid
 
 COLUMNS = {
@@ -292,8 +292,8 @@ def test_training_settings_are_the_reference_s(num_envs: int, minibatch: int, *,
 
 
 def test_a_short_training_keeps_it_up_for_longer_than_an_untrained_policy_does(tmp_path: Path) -> None:
-    returns = returns_while_training("humanoid", runs_dir=tmp_path, max_epochs=12, num_envs=128)
-    assert returns[-1] > 1.3 * returns[0]
+    returns = short_training("humanoid", runs_dir=tmp_path, max_epochs=12, num_envs=128)
+    assert returns.trained > 1.3 * returns.untrained  # 1.8 and 1.7 times with seeds 1 and 2
 
 
 def test_it_is_trained_by_sac_as_the_ant_is_for_longer() -> None:

@@ -10,7 +10,7 @@ import torch
 import igx
 from igx.config.compose import compose
 from igx.plugins import load_plugins
-from igx.testing import StaticTask, check_task, returns_while_training, static
+from igx.testing import StaticTask, check_task, short_training, static
 from igx_tasks_locomotion.ingenuity import Ingenuity
 
 COS_45 = math.sqrt(0.5)
@@ -210,6 +210,5 @@ def test_training_settings_are_the_reference_s(num_envs: int, minibatch: int, *,
 
 
 def test_a_short_training_keeps_it_flying_for_longer_than_an_untrained_policy_does(tmp_path: Path) -> None:
-    returns = returns_while_training("ingenuity", runs_dir=tmp_path, max_epochs=25, overrides=["ppo.mini_epochs=5"])
-    assert max(returns[:4]) < 50.0
-    assert returns[-1] > 70.0
+    returns = short_training("ingenuity", runs_dir=tmp_path, max_epochs=25, overrides=["ppo.mini_epochs=5"])
+    assert returns.trained > 1.5 * returns.untrained  # 2.5 and 2.3 times with seeds 1 and 2

@@ -10,7 +10,7 @@ import torch
 import igx
 from igx.config.compose import compose
 from igx.plugins import load_plugins
-from igx.testing import StaticTask, check_task, returns_while_training, static
+from igx.testing import StaticTask, check_task, short_training, static
 from igx_tasks_locomotion.quadcopter import Quadcopter
 
 HOVERING: dict[str, Any] = {"root_pos": [0.0, 0.0, 1.0], "joint_pos": [0.0] * 8}
@@ -219,6 +219,5 @@ def test_training_settings_are_the_reference_s(num_envs: int, minibatch: int, *,
 
 def test_a_short_training_keeps_it_in_the_air_for_longer_than_an_untrained_policy_does(tmp_path: Path) -> None:
     quick = ["ppo.kl_threshold=0.05", "ppo.lr=3e-3", "ppo.horizon=16", "ppo.mini_epochs=4", "network.units=[64,64]"]
-    returns = returns_while_training("quadcopter", runs_dir=tmp_path, max_epochs=36, overrides=quick)
-    assert max(returns[:10]) < 70.0
-    assert returns[-1] > 85.0
+    returns = short_training("quadcopter", runs_dir=tmp_path, max_epochs=36, overrides=quick)
+    assert returns.trained > 1.5 * returns.untrained  # 3.6 and 2.5 times with seeds 1 and 2

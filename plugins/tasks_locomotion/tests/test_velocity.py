@@ -10,7 +10,7 @@ import torch
 import yaml
 
 import igx
-from igx.testing import StaticTask, check_task, returns_while_training, static
+from igx.testing import StaticTask, check_task, short_training, static
 from igx_tasks_locomotion.velocity import Velocity
 
 ROBOTS = ("go2", "anymal", "g1")
@@ -221,9 +221,7 @@ def test_another_robot_is_a_few_settings() -> None:
         static(Velocity, settings={"robot": ant}, sim=SIM)
 
 
-@pytest.mark.parametrize(("task", "num_envs"), [("velocity-flat-go2", 128), ("velocity-rough-go2", 64)])
-def test_a_short_training_keeps_it_up_for_longer_than_an_untrained_policy_does(
-    task: str, num_envs: int, tmp_path: Path
-) -> None:
-    returns = returns_while_training(task, runs_dir=tmp_path, max_epochs=14, num_envs=num_envs)
-    assert returns[-1] > 1.5 * returns[0]  # 16 and 2.2 times with seeds 1 and 2, on rough ground 41 and 1.9 times
+def test_a_short_training_follows_commands_better_than_an_untrained_policy_does(tmp_path: Path) -> None:
+    quick = ["network.units=[128,64]", "ppo.lr=2e-3", "task.episode_steps=300"]
+    returns = short_training("velocity-flat-go2", runs_dir=tmp_path, max_epochs=80, num_envs=128, overrides=quick)
+    assert returns.trained > 1.25 * returns.untrained  # 1.6 and 1.5 times with seeds 1 and 2

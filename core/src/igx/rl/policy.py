@@ -72,6 +72,11 @@ def load_policy(
     return Policy(player, env, deterministic=deterministic)
 
 
+def untrained_policy(config: RunConfig, env: VecEnv, *, deterministic: bool = True, plugins: Plugins) -> Policy:
+    """A policy as a training by `config` begins with, ready to act in `env`; arguments as for `load_policy`."""
+    return Policy(create_player(make_agent(config, plugins), config, env), env, deterministic=deterministic)
+
+
 def load_player(checkpoint: Path, config: RunConfig, env: VecEnv, *, plugins: Plugins) -> Any:
     """rl_games' player with the weights of a checkpoint; the arguments, and what is raised, are `load_policy`'s."""
     state = checkpoints.load(checkpoint, device=env.device)

@@ -2,6 +2,6 @@
 
 from igx.testing.check import check_task
 from igx.testing.static import StaticStep, StaticTask, static
-from igx.testing.training import returns_while_training
+from igx.testing.training import ShortTraining, short_training
 
-__all__ = ["StaticStep", "StaticTask", "check_task", "returns_while_training", "static"]
+__all__ = ["ShortTraining", "StaticStep", "StaticTask", "check_task", "short_training", "static"]
