@@ -2,23 +2,15 @@
 
 import pytest
 import torch
+from on_terrain import OnTerrain
 
 import igx
-from igx import Articulation, JointEffort, Task, Terrain, TerrainConfig, observation, on_reset, terms
 from igx.config.sections import RunSettings, SimConfig
 from igx.env.bare import bare_physics
 from igx.env.make import build
 from igx.sim.mujoco_cpu import MujocoCpu
 from igx.sim.mujoco_gpu import MujocoGpu
 from igx.sim.simulator import Simulator
-
-
-class OnTerrain(Task):
-    ground = Terrain(TerrainConfig(levels=2, types=4, initial_level=1, around=0))
-    robot = Articulation("ant", spawn_height=0.5)
-    effort = JointEffort(robot, scale=15.0)
-    height = observation(terms.root_height)
-    start = on_reset(terms.start_on_terrain)
 
 
 @pytest.mark.parametrize("engine", ["mujoco-cpu", "mujoco-gpu"])

@@ -3,19 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from on_terrain import OnTerrain
 
 import igx
-from igx import Articulation, JointEffort, Task, Terrain, TerrainConfig, observation, on_reset, terms
 from igx.env.filming import film_of
 from igx.testing import static
-
-
-class OnTerrain(Task):
-    ground = Terrain(TerrainConfig(levels=2, types=4, initial_level=1, around=0))
-    robot = Articulation("ant", spawn_height=0.5)
-    effort = JointEffort(robot, scale=15.0)
-    height = observation(terms.root_height)
-    start = on_reset(terms.start_on_terrain)
 
 
 @pytest.mark.parametrize(("envs", "steps", "shape"), [(2, 3, (3, 2)), (9, 99, (6, 4))])
