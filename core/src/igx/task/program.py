@@ -71,6 +71,7 @@ class Program:
         self._everywhere, self._changed = torch.ones_like(task.mask), torch.zeros_like(task.mask)
         self.action = torch.zeros_like(task.action)
         self.reward, self.weighted_terms = task.zeros(), _columns(task, len(self._rewards))
+        self._weighted = self.weighted_terms.T  # torch's compiler writes only into what lies in order
         self.terminated, self.done = task.terminated, torch.zeros_like(task.mask)
         self.truncated, self.unstable = torch.zeros_like(self.done), torch.zeros_like(self.done)
         self._run_judge, self._run_begin = self._judge, self._begin
@@ -290,11 +291,11 @@ class Program:
     def _reward(self) -> None:
         broken = self.unstable[:, None]  # the state of such an environment says nothing, and may not be finite
         if self._rewards:
-            values = torch.stack([term().float() for term in self._rewards.values()]).T
-            self.weighted_terms.copy_(values * self.weights).masked_fill_(broken, 0.0)
+            values = torch.stack([term().float() for term in self._rewards.values()])
+            torch.mul(values, self.weights[:, None], out=self._weighted).masked_fill_(self.unstable, 0.0)
         total = self.task.total_reward(self.weighted_terms)
         self.reward.copy_(_finite_where(self.unstable, total))
-        columns = [self.reward[None], self._one[None], self.weighted_terms.T]
+        columns = [self.reward[None], self._one[None], self._weighted]
         if self._metrics:
             metrics = torch.stack([term().float() for term in self._metrics.values()]).T
             if self._tells_ends:
