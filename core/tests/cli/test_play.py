@@ -3,10 +3,12 @@
 import io
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from installed import Program
 
 from igx.cli import render
@@ -37,6 +39,18 @@ def test_json_holds_every_episode(trained: Path, capsys: pytest.CaptureFixture[s
     assert len(told["returns"]) == len(told["lengths"]) == 5
     assert told["return"]["min"] <= told["return"]["mean"] <= told["return"]["max"]
     assert set(told["terms"]) == {"reward/alive", "reward/tilt", "reward/cart_speed", "reward/pole_speed"}
+
+
+def test_what_was_trained_compiled_is_played_where_there_is_no_compiler(
+    trained: Path, igx: Program, tmp_path: Path
+) -> None:
+    run_folder = shutil.copytree(trained, tmp_path / "run")
+    config = run_folder / "config.yaml"
+    settings = yaml.safe_load(config.read_text())
+    settings["sim"]["compile"] = settings["ppo"]["compile"] = True
+    config.write_text(yaml.safe_dump(settings))
+    played = igx("play", str(run_folder), "--episodes", "2", "--device", "cpu", env={"CXX": "/no/compiler"})
+    assert (played.returncode, played.stderr) == (0, "")
 
 
 def test_the_same_seed_plays_the_same_episodes(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,7 +53,7 @@ def command(
     from igx.rl.playing import find_checkpoint
 
     checkpoint, folder = find_checkpoint(run_or_checkpoint)
-    changes = {"sim.num_envs": CHECKED_ENVS, "sim.device": "cpu", "sim.simulator": "auto", "sim.compile": False}
+    changes = {"sim.num_envs": CHECKED_ENVS, "sim.device": "cpu", "sim.simulator": "auto"}
     config = settings_of(folder.config_file, command="igx export", changed=changes)
     given = {"opset": opset, "tolerance": tolerance}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}

@@ -89,7 +89,6 @@ def _side(config_file: Path, simulator: str, device: str, episodes: int, seed: i
         "sim.simulator": simulator,
         "sim.device": device if is_for_gpus else "cpu",
         "sim.num_envs": min(episodes, _MOST_ENVS),
-        "sim.compile": False,
         "run.seed": seed,
     }
     return settings_of(config_file, command="igx sim2sim", changed=changes)

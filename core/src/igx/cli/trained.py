@@ -27,7 +27,7 @@ stochastic_option = click.option(
 def settings_of(
     config_file: Path, *, command: str, changed: Mapping[str, object], overrides: Sequence[str] = ()
 ) -> "RunConfig":
-    """A run's own settings, with what a command does otherwise.
+    """A run's own settings, with what a command does otherwise; nothing is compiled for a few episodes.
 
     Args:
         config_file: the run's `config.yaml`.
@@ -42,7 +42,8 @@ def settings_of(
 
     from igx.config.compose import compose
 
-    flags = [Assignment(path, value, command) for path, value in changed.items() if value is not None]
+    given = {"sim.compile": False, **changed}
+    flags = [Assignment(path, value, command) for path, value in given.items() if value is not None]
     return compose(
         plugins=load_plugins(),
         config_file=config_file,

@@ -325,7 +325,7 @@ def create_algo(
 
 def create_player(agent: AlgoFactory, config: RunConfig, env: VecEnv) -> Any:
     """Build the player that acts for a trained policy in all of `env`; `Any` as above."""
-    parameters = agent.params(_in_one_minibatch(config), env)
+    parameters = agent.params(_to_play(config), env)
     runner = _runner(agent, parameters, observer=AlgoObserver())
     seed_everything(config.run.seed)
     with _scripting_quietly():
@@ -352,14 +352,15 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
 
 
-def _in_one_minibatch(config: RunConfig) -> RunConfig:
-    """`config` with whole rollouts for minibatches: a player trains nothing, so its own need not divide anything."""
+def _to_play(config: RunConfig) -> RunConfig:
+    """`config` for a player, which trains nothing: minibatches need not divide anything, nothing need be compiled."""
     ppo = config.agent
     if not isinstance(ppo, PpoConfig):
         return config
     whole = {"num_minibatches": 1, "minibatch_size": None, "minibatch_size_per_env": None}
     central = ppo.central_value and ppo.central_value.model_copy(update=whole)
-    return config.model_copy(update={config.agent_section: ppo.model_copy(update={**whole, "central_value": central})})
+    changes = {**whole, "central_value": central, "compile": False}
+    return config.model_copy(update={config.agent_section: ppo.model_copy(update=changes)})
 
 
 def _start_deviation(model: Any, config: NetworkConfig) -> None:
