@@ -182,9 +182,8 @@ def params(config: RunConfig, env: VecEnv, *, algo: str) -> Params:
     if not isinstance(ppo, PpoConfig):
         raise ConfigError(f"Agent {config.run.agent!r} has settings of type {type(ppo).__name__}; PPO's are PpoConfig.")
     _refuse_missing_groups(ppo, env)
-    is_compiled = bool(config.sim.compile) if ppo.compile is None else ppo.compile
-    if is_compiled:
-        require_compiler(str(env.device), setting=f"{config.run.agent}.compile")
+    if ppo.compile:  # for sim.compile the environments have asked
+        require_compiler(str(env.device), setting=f"{config.agent_section}.compile")
     return {
         "seed": config.run.seed,
         "torch_threads": config.run.torch_threads or "auto",
@@ -198,7 +197,7 @@ def params(config: RunConfig, env: VecEnv, *, algo: str) -> Params:
             **_losses(ppo, env.device),
             "capture": ppo.capture,
             "bfloat16": ppo.mixed_precision,  # on the CPU, too, where rl_games knows no mixed precision
-            "compile": is_compiled,
+            "compile": bool(config.sim.compile) if ppo.compile is None else ppo.compile,
             **_schedule(ppo),
             **_central_value(ppo.central_value, num_envs=env.num_envs, horizon=ppo.horizon),
         },

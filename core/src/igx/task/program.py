@@ -289,18 +289,18 @@ class Program:
             self._change(self.done, *self._curricula.values())
 
     def _reward(self) -> None:
-        broken = self.unstable[:, None]  # the state of such an environment says nothing, and may not be finite
+        broken = self.unstable  # the state of such an environment says nothing, and may not be finite
         if self._rewards:
             values = torch.stack([term().float() for term in self._rewards.values()])
-            torch.mul(values, self.weights[:, None], out=self._weighted).masked_fill_(self.unstable, 0.0)
+            torch.mul(values, self.weights[:, None], out=self._weighted).masked_fill_(broken, 0.0)
         total = self.task.total_reward(self.weighted_terms)
         self.reward.copy_(_finite_where(self.unstable, total))
         columns = [self.reward[None], self._one[None], self._weighted]
         if self._metrics:
-            metrics = torch.stack([term().float() for term in self._metrics.values()]).T
+            metrics = torch.stack([term().float() for term in self._metrics.values()])
             if self._tells_ends:
-                broken = broken | (self._at_end & ~self.done[:, None])
-            columns.append(metrics.masked_fill(broken, 0.0).T)
+                broken = broken | (self._at_end[:, None] & ~self.done)
+            columns.append(metrics.masked_fill(broken, 0.0))
         self._episode += torch.cat(columns).T
         self._finished.addcmul_(self._episode, self.done.float()[:, None])
         self._finished_count += self.done
