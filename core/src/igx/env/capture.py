@@ -1,4 +1,4 @@
-"""Functions recorded once as CUDA graphs and replayed: hundreds of kernel launches for the price of one."""
+"""Functions that always do the same: recorded as CUDA graphs and replayed, or compiled and called without checks."""
 
 import contextlib
 import functools
@@ -95,6 +95,29 @@ class Recorded:
         with torch.cuda.stream(self._stream):
             yield
         current.wait_stream(self._stream)
+
+
+class Unguarded:
+    """A function with compiled parts, for the CPU: after the first calls torch no longer checks whether these still fit.
+
+    Otherwise it looks before each of them at all the attributes and tensors that were there when it was compiled. As
+    with what is `Recorded`, everything has to stay what it was in the first calls, in which torch compiles.
+
+    Args:
+        function: what it reads and writes keeps type, shape and device; numbers on the host keep their value.
+    """
+
+    def __init__(self, function: Callable[[], None]) -> None:
+        self._function, self._calls = function, 0
+
+    def __call__(self) -> None:
+        """Run the function."""
+        if self._calls < _CALLS_BEFORE:
+            self._calls += 1
+            self._function()
+            return
+        with torch.compiler.set_stance(skip_guard_eval_unsafe=True):
+            self._function()
 
 
 @functools.cache

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from igx.env.capture import Recorded
+from igx.env.capture import Recorded, Unguarded
 from igx.env.trace import Trace
 from igx.errors import SimulatorError, TaskError
 from igx.sim.readout import Readout
@@ -44,17 +44,19 @@ class VecEnv:
         self._episodes: Readout | None = None
         self._overflows: Readout | None = None
         self._restart = program.reset
-        self._run = step = _in_full_precision(self._step)
-        if task.device.type == "cpu" and task.num_envs < _WORTH_SHARING:
-            self._run = _on_one_thread(step)
-        elif use_graph and task.device.type == "cuda" and task.capture:
-            self._run = Recorded(
+        step = _in_full_precision(self._step)
+        if use_graph and task.device.type == "cuda" and task.capture:
+            step = Recorded(
                 step,
                 what=f"The step of {type(task).__name__}",
                 device=task.device,
                 simulator=simulator,
                 generators=(task.generator,),
             )
+        elif program.is_compiled:
+            step = Unguarded(step)
+        has_few = task.device.type == "cpu" and task.num_envs < _WORTH_SHARING
+        self._run = _on_one_thread(step) if has_few else step
 
     @property
     def num_actions(self) -> int:

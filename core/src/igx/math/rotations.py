@@ -99,6 +99,12 @@ def yaw(quat: Tensor) -> Tensor:
     return torch.atan2(torch.addcmul(w * z, x, y), 0.5 - torch.addcmul(y * y, z, z))
 
 
+def facing(quat: Tensor) -> tuple[Tensor, Tensor]:
+    """Where a body's x axis points: its x and y in the world, 0 both where it points straight up or down."""
+    w, x, y, z = quat.unbind(-1)
+    return torch.rsub(torch.addcmul(y * y, z, z), 1.0, alpha=2.0), 2.0 * torch.addcmul(w * z, x, y)
+
+
 def yaw_quat(quat: Tensor) -> Tensor:
     """The heading of `quat` alone: its rotation about the world's z axis, shape `[..., 4]`."""
     half = 0.5 * yaw(quat)
@@ -109,7 +115,7 @@ def yaw_quat(quat: Tensor) -> Tensor:
 def upright(quat: Tensor) -> Tensor:
     """Cosine of the angle between a body's z axis and the vertical."""
     _, x, y, _ = quat.unbind(-1)
-    return 1.0 - 2.0 * (x * x + y * y)
+    return torch.rsub(torch.addcmul(x * x, y, y), 1.0, alpha=2.0)
 
 
 def rotate(quat: Tensor, vector: Tensor) -> Tensor:

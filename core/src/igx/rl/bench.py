@@ -58,6 +58,7 @@ class Measurement:
         cold_start_caches: "kept" or "empty": what it found of compiled kernels.
         peak_memory_bytes: while training; see `igx.rl.usage.PeakMemory`.
         gpu_utilisation: share of the time in which the GPU was busy while training; None where nobody can tell.
+        torch_threads: CPU threads that torch trained with.
     """
 
     task: str
@@ -214,6 +215,7 @@ class _Epochs:
         self._metrics: list[Metrics] = []
         self.seconds, self.frames = 0.0, 0
         self.peak_memory, self.gpu_utilisation = 0, None
+        self.torch_threads = 0
 
     @property
     def count(self) -> int:
@@ -241,6 +243,7 @@ class _Epochs:
     def _begin(self, frames: int) -> None:
         self._utilisation.start()
         self._frames_before = frames
+        self.torch_threads = torch.get_num_threads()
         _synchronize(self._device)
         self._began_at = time.perf_counter()
 
@@ -289,7 +292,7 @@ def _measurement(
         ls_iterations=int(option.ls_iterations),
         cone=_short(mujoco.mjtCone(option.cone).name, "mjCONE_"),
         compiled=bool(config.sim.compile),
-        torch_threads=torch.get_num_threads(),
+        torch_threads=epochs.torch_threads,
         versions=_versions(),
     )
 

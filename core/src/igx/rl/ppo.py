@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from igx.env.capture import Recorded
+from igx.env.capture import Recorded, Unguarded
 from igx.rl import checkpoints, optimizers, ppo_state, reporting
 from igx.rl.checkpoints import State
 from igx.rl.episodes import EpisodeSums
@@ -71,7 +71,8 @@ class Ppo(A2CAgent):
                 step_by_step(self.central_value_net)
         self._own_normalizers()
         self._own_schedules()
-        if self.config.get("compile"):
+        self.is_compiled: bool = self.config.get("compile", False)
+        if self.is_compiled:
             self._compile()
 
     # The epoch.
@@ -457,7 +458,9 @@ class Ppo(A2CAgent):
             )
 
     def _recorded(self, function: Callable[[], None], *, what: str) -> Callable[[], None]:
-        return Recorded(function, what=what, device=self.torch_device) if self.records else function
+        if self.records:
+            return Recorded(function, what=what, device=self.torch_device)
+        return Unguarded(function) if self.is_compiled else function
 
     def _recorded_parts(
         self, function: Callable[[int, int], None], dataset: Any, *, what: str

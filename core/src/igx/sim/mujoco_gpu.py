@@ -205,7 +205,7 @@ class MujocoGpu(Simulator):
     def _take_sensors(self, columns: Tensor) -> None:
         if "sensordata" in self._fields:
             sensors = self._fields["sensordata"]
-            sensors.copy_(torch.where(columns, self._engine_field("sensordata"), sensors))
+            torch.where(columns, self._engine_field("sensordata"), sensors, out=sensors)
 
     def jacobian(self, body: int, point: Tensor) -> tuple[Tensor, Tensor]:
         self.field("cdof")  # the engine computes the Jacobian from it: whoever asks needs positions derived

@@ -14,6 +14,7 @@ after a reset.
 
 import contextlib
 import functools
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -149,7 +150,7 @@ class Simulator(ABC):
 
     def unstable(self) -> Tensor:
         """Environments whose state is not finite, or faster than `sim.max_speed`, bool `[num_envs]`."""
-        farthest, fastest = self.field("qpos").abs().amax(-1), self.field("qvel").abs().amax(-1)
+        farthest, fastest = (torch.linalg.vector_norm(self.field(name), math.inf, dim=-1) for name in ("qpos", "qvel"))
         return ~((farthest < 1e6) & (fastest < self.max_speed))  # comparisons with NaN are false
 
     # What the environment calls.
@@ -164,7 +165,7 @@ class Simulator(ABC):
             if FIELD_STAGE.get(name) in (Stage.NONE, Stage.ACCELERATION):
                 where = rows(mask, like=value)
                 if name in self._starts:
-                    value.copy_(torch.where(where, self._starts[name], value))
+                    torch.where(where, self._starts[name], value, out=value)
                 else:
                     value.masked_fill_(where, 0.0)
         if "sensordata" in self._fields:

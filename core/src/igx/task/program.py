@@ -56,6 +56,7 @@ class Program:
         terminated, truncated, done: bool `[num_envs]`; an episode is truncated only where it is not terminated.
         unstable: environments that the guard ended in this step, bool `[num_envs]`.
         episode_columns: what `finished_episodes` tells, in its order.
+        is_compiled: whether `compile` was called.
     """
 
     @torch.no_grad()  # a task may have networks of its own; what they give is not learned through
@@ -76,6 +77,7 @@ class Program:
         self.truncated, self.unstable = torch.zeros_like(self.done), torch.zeros_like(self.done)
         self._run_judge, self._run_begin = self._judge, self._begin
         self._run_turn, self._run_observe = self._turn, self.observe
+        self.is_compiled = False
         buffers_of_setup = {name: buffer.clone() for name, buffer in task.buffers.items()}
         model_of_setup = {name: simulator.model_field(name).clone() for name in simulator.varied}
         self._measure()
@@ -222,6 +224,7 @@ class Program:
         self._run_begin = torch.compile(self._begin, fullgraph=True, dynamic=False)
         self._run_turn = torch.compile(self._turn, fullgraph=True, dynamic=False)
         self._run_observe = torch.compile(self.observe, fullgraph=True, dynamic=False)
+        self.is_compiled = True
 
     @torch.no_grad()
     def step(self) -> None:
@@ -263,9 +266,10 @@ class Program:
     def _act(self) -> None:
         task, limit = self.task, self.task.config.clip_actions
         task.previous_action.copy_(task.action)
-        task.action.copy_(self.action)
-        if limit is not None:
-            task.action.clamp_(-limit, limit)
+        if limit is None:
+            task.action.copy_(self.action)
+        else:
+            torch.clamp(self.action, -limit, limit, out=task.action)
         task.apply_action(self._path.send(task.action))
 
     def _judge(self) -> None:
@@ -275,10 +279,9 @@ class Program:
         task.episode_step += 1
         task.update()
         task.forget()
-        terminated = self.unstable
+        self.terminated.copy_(self.unstable)
         for term in self._terminations.values():
-            terminated = terminated | term()
-        self.terminated.copy_(terminated)
+            torch.logical_or(self.terminated, term(), out=self.terminated)
         torch.ge(task.episode_step, task.config.episode_steps, out=self.truncated)
         self.truncated.masked_fill_(self.terminated, 0)
         torch.logical_or(self.terminated, self.truncated, out=self.done)
@@ -293,8 +296,8 @@ class Program:
         if self._rewards:
             values = torch.stack([term().float() for term in self._rewards.values()])
             torch.mul(values, self.weights[:, None], out=self._weighted).masked_fill_(broken, 0.0)
-        total = self.task.total_reward(self.weighted_terms)
-        self.reward.copy_(_finite_where(self.unstable, total))
+        total = self.task.total_reward(self.weighted_terms).float()
+        torch.where(self.unstable, _finite(total), total, out=self.reward)
         columns = [self.reward[None], self._one[None], self._weighted]
         if self._metrics:
             metrics = torch.stack([term().float() for term in self._metrics.values()])
@@ -386,7 +389,7 @@ class Program:
             columns = [o.value(restarted) for o in self._group_members(when) if o.group == group]
             torch.cat(columns, dim=-1, out=buffer)
             if when == "before_reset":
-                buffer.copy_(_finite_where(self.unstable[:, None], buffer))
+                torch.where(self.unstable[:, None], _finite(buffer), buffer, out=buffer)
             if limit is not None:
                 buffer.clamp_(-limit, limit)
 
@@ -495,9 +498,9 @@ def _columns(task: Task, count: int) -> Tensor:
     return torch.zeros(count, task.num_envs, device=task.device).T
 
 
-def _finite_where(mask: Tensor, values: Tensor) -> Tensor:
-    """`values` with what is not finite in the rows of `mask` replaced by 0."""
-    return torch.where(mask, values.nan_to_num(0.0, posinf=0.0, neginf=0.0), values)
+def _finite(values: Tensor) -> Tensor:
+    """`values` with what is not finite replaced by 0."""
+    return values.nan_to_num(0.0, posinf=0.0, neginf=0.0)
 
 
 def _shape(value: object) -> str:

@@ -78,7 +78,7 @@ class Cartpole(Task):
         return self.pole_vel().abs()
 
     def total_reward(self, weighted: Tensor) -> Tensor:
-        return torch.where(self.terminated, self.config.fail_cost, weighted.sum(-1))
+        return weighted.sum(-1).masked_fill(self.terminated, self.config.fail_cost)
 
     # When it ends, and how it starts again.
 

@@ -66,7 +66,7 @@ class Ant(Task):
     on_course = reward(running.on_course, weight=0.5)
 
     def total_reward(self, weighted: Tensor) -> Tensor:
-        return torch.where(self.terminated, self.config.death_cost, weighted.sum(-1))
+        return weighted.sum(-1).masked_fill(self.terminated, self.config.death_cost)
 
     # When it ends, and how it starts again.
     @termination

@@ -83,7 +83,7 @@ class Humanoid(Task):
         return (beyond * self.strength).sum(-1)
 
     def total_reward(self, weighted: Tensor) -> Tensor:
-        return torch.where(self.terminated, self.config.death_cost, weighted.sum(-1))
+        return weighted.sum(-1).masked_fill(self.terminated, self.config.death_cost)
 
     # When it ends, and how it starts again.
     fallen = termination(terms.root_below, height=setting("fall_height"))

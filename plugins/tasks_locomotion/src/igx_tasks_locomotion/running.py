@@ -6,7 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from igx.math import upright, wrap_to_pi, yaw
+from igx.math import facing, upright, wrap_to_pi, yaw
 from igx.sim.entities import ArticulationState
 from igx.task.declare import BoundTerm
 
@@ -51,9 +51,8 @@ def target_angle(task: Runner, wrapped: bool = False) -> Tensor:  # noqa: FBT001
 
 def heading(task: Runner) -> Tensor:
     """Cosine between where the torso faces and the target's direction in the ground plane."""
-    w, x, y, z = task.robot.root_quat.unbind(-1)
-    facing = torch.stack([1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y + w * z)], dim=-1)
-    return (facing * to_target(task)).sum(-1) / task.distance().clamp(min=1e-9)
+    (along, across), (x, y) = facing(task.robot.root_quat), to_target(task).unbind(-1)
+    return torch.addcmul(along * x, across, y) / task.distance().clamp(min=1e-9)
 
 
 # Rewards.
