@@ -1,6 +1,5 @@
 """Ant: run towards a far target without falling over."""
 
-import torch
 from pydantic import Field
 from torch import Tensor
 

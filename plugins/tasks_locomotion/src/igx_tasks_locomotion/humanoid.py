@@ -1,6 +1,5 @@
 """Humanoid: run towards a far target on two legs."""
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
