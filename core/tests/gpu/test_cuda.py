@@ -1,5 +1,6 @@
 """What only a CUDA device shows: the captured step, and both engines side by side."""
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -44,6 +45,19 @@ def test_the_compiled_step_does_what_the_eager_one_does() -> None:
         compiled.step(action)
         eager.step(action)
         torch.testing.assert_close(compiled.obs, eager.obs, rtol=1e-3, atol=1e-3)
+
+
+def test_a_step_is_recorded_after_other_environments_are_gone() -> None:
+    gone, env = _cartpole(), _cartpole()
+    for action in _actions(env, 3):
+        gone.step(action)
+        env.step(action)
+    del gone
+    gc.collect()  # with its simulator goes what it called torch's stream in Warp
+    before = env.obs["policy"].clone()
+    for action in _actions(env, 3):
+        env.step(action)
+    assert not torch.equal(env.obs["policy"], before)
 
 
 def test_capturing_changes_neither_the_state_nor_the_random_numbers() -> None:

@@ -302,7 +302,8 @@ class RunSettings(Config):
         default=(640, 480), description="Width and height of a video [pixels]; even numbers."
     )
     torch_threads: PositiveInt | None = Field(
-        default=None, description="CPU threads that torch uses; null takes up to four of the cores."
+        default=None,
+        description="CPU threads that torch uses; null takes up to four of the cores, PPO without a GPU up to 16.",
     )
 
     def check(self, config: "RunConfig") -> None:

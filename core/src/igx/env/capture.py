@@ -101,7 +101,8 @@ class Unguarded:
     """A function with compiled parts, for the CPU: after some calls torch no longer checks if these still fit.
 
     Otherwise it looks before each of them at all the attributes and tensors that were there when it was compiled. As
-    with what is `Recorded`, everything has to stay what it was in the first calls, in which torch compiles.
+    with what is `Recorded`, everything has to stay what it was in the first calls, in which torch compiles; but the
+    number of torch's threads may change, and an inference mode may begin or end.
 
     Args:
         function: what it reads and writes keeps type, shape and device; numbers on the host keep their value.
@@ -109,9 +110,13 @@ class Unguarded:
 
     def __init__(self, function: Callable[[], None]) -> None:
         self._function, self._calls = function, 0
+        self._mode: tuple[int, bool] | None = None
 
     def __call__(self) -> None:
         """Run the function."""
+        mode = torch.get_num_threads(), torch.is_inference_mode_enabled()
+        if mode != self._mode:
+            self._mode, self._calls = mode, 0
         if self._calls < _CALLS_BEFORE:
             self._calls += 1
             self._function()

@@ -1,6 +1,7 @@
 """The only module that knows rl_games: its parameters, its view of environments, its registries, prints and globals."""
 
 import logging
+import os
 import random
 import sys
 import warnings
@@ -12,6 +13,7 @@ from unittest import mock
 
 import gymnasium
 import numpy as np
+import psutil
 import torch
 from torch import Tensor, nn
 
@@ -94,6 +96,8 @@ _SCHEDULE_TYPES = {"per_minibatch": "legacy", "per_mini_epoch": "standard"}
 _BOUNDS_LOSSES = {"soft_limit": "bound", "squared": "regularisation"}
 _BARE_INITIALIZERS = {"default", "orthogonal", "kaiming_normal"}
 _NEVER = sys.maxsize
+_MOST_TORCH_THREADS = 16
+"""On a CPU; a large minibatch gains from as many (RESULTS.md), more were not tried."""
 
 _log = logging.getLogger("igx.rl_games")
 
@@ -186,7 +190,7 @@ def params(config: RunConfig, env: VecEnv, *, algo: str) -> Params:
         require_compiler(str(env.device), setting=f"{config.agent_section}.compile")
     return {
         "seed": config.run.seed,
-        "torch_threads": config.run.torch_threads or "auto",
+        "torch_threads": config.run.torch_threads or _torch_threads(config.sim.device),
         "algo": {"name": algo},
         "model": {"name": _MODELS[config.network.distribution]},
         "network": network(config.network),
@@ -202,6 +206,15 @@ def params(config: RunConfig, env: VecEnv, *, algo: str) -> Params:
             **_central_value(ppo.central_value, num_envs=env.num_envs, horizon=ppo.horizon),
         },
     }
+
+
+def _torch_threads(device: str) -> int | str:
+    """How many threads torch takes for PPO where the settings leave it open."""
+    if device != "cpu":
+        return "auto"  # at most four, as rl_games chooses: the work is the GPU's
+    cores = psutil.cpu_count(logical=False) or 1
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
+    return min(cores, available, _MOST_TORCH_THREADS)
 
 
 def sac_params(config: RunConfig, env: VecEnv, *, algo: str) -> Params:

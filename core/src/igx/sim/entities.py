@@ -123,7 +123,8 @@ class ArticulationState:
 
     def _bind_limits(self) -> None:
         self.joint_lower, self.joint_upper = lower, upper = self._joints.lower, self._joints.upper
-        self._joint_middle, self._joint_reach = 0.5 * (lower + upper), 0.5 * (upper - lower)
+        self._joint_scale = 2.0 / (upper - lower)
+        self._joint_offset = -0.5 * (lower + upper) * self._joint_scale  # no number for a joint without limits
 
     def _bind_default(self, chosen: Mapping[str, float]) -> None:
         pos = torch.zeros(self.num_joints)
@@ -205,7 +206,7 @@ class ArticulationState:
     @property
     def joint_pos_scaled(self) -> Tensor:
         """Joint positions with their limits at -1 and 1, not finite without limits, shape `[num_envs, num_joints]`."""
-        return (self.joint_pos - self._joint_middle) / self._joint_reach
+        return torch.addcmul(self._joint_offset, self._joint_scale, self.joint_pos)
 
     @property
     def joint_vel(self) -> Tensor:
@@ -263,11 +264,16 @@ class ArticulationState:
         if not self.wrench_body_names:
             raise TaskError(f"{self._declared.name!r} senses no wrench; say which bodies do: wrench_bodies='.*_foot'.")
         sensed = self._sim.field("sensordata")[:, self._wrench_columns].unflatten(1, (-1, 3, 3))
-        force, torque, point = sensed.unbind(2)
         origin = self._sim.substep_field("xpos")[:, self._wrench_bodies]
         frame = self._sim.substep_field("xmat")[:, self._wrench_bodies].unflatten(2, (3, 3))
-        wrench = torch.stack([force, torque + torch.linalg.cross(point - origin, force)], dim=2)
-        return (wrench @ frame).flatten(1)  # a row times the matrix is the matrix's inverse times the column
+        # Component by component, as [3, bodies, num_envs]: multiplying many small matrices takes far longer, and is
+        # nothing that torch's compiler could join with what comes before and after.
+        force, torque, point = sensed.permute(2, 3, 1, 0).contiguous()
+        torque = torque + torch.linalg.cross(point - origin.permute(2, 1, 0), force, dim=0)
+        x, y, z = torch.stack([force, torque]).unsqueeze(2).unbind(1)
+        along_x, along_y, along_z = frame.permute(2, 3, 1, 0).contiguous()  # rows of the matrix, so this is its inverse
+        turned = torch.addcmul(torch.addcmul(x * along_x, y, along_y), z, along_z)
+        return turned.permute(3, 2, 0, 1).flatten(1)
 
     # Dynamics.
 
@@ -490,8 +496,8 @@ def _broadcasts(value: Tensor, like: Tensor) -> bool:
 
 def _rows(ids: Sequence[int], *, device: torch.device) -> "slice | Tensor":
     """The rows `ids`: as a slice, which costs nothing, where they are evenly spaced, as legs of a robot mostly are."""
-    steps = {after - before for before, after in itertools.pairwise(ids)}
-    if len(ids) > 1 and len(steps) == 1:
+    steps = {after - before for before, after in itertools.pairwise(ids)} or {1}
+    if ids and len(steps) == 1:
         return slice(ids[0], ids[-1] + 1, steps.pop())
     return torch.tensor(ids, dtype=torch.long, device=device)
 

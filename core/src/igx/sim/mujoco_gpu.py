@@ -84,7 +84,6 @@ class MujocoGpu(Simulator):
             self._data = mjw.make_data(model, nworld=sim.num_envs, nconmax=room.contacts, njmax=room.constraints)
         set_engine_options(self._model, room)
         self._template = mujoco.MjData(model)
-        self._streams: dict[int, Any] = {}
         self._engine_fields: dict[str, Tensor] = {}
         self._model_views: dict[str, Tensor] = {}
         self._laid: list[tuple[Tensor, RowTable]] = []
@@ -302,7 +301,7 @@ class MujocoGpu(Simulator):
 
     @contextlib.contextmanager
     def capturing(self, stream: Any) -> Generator[None]:
-        warp_stream = self._warp_stream(stream)
+        warp_stream = _warp_stream(stream)
         wp.capture_begin(stream=warp_stream, external=True, force_module_load=False)
         try:
             yield
@@ -317,13 +316,8 @@ class MujocoGpu(Simulator):
                 yield
             return
         # without sync_enter=False a capture would record a wait on Warp's former stream, which is not captured
-        with wp.ScopedStream(self._warp_stream(torch.cuda.current_stream(self.device)), sync_enter=False):
+        with wp.ScopedStream(_warp_stream(torch.cuda.current_stream(self.device)), sync_enter=False):
             yield
-
-    def _warp_stream(self, stream: torch.cuda.Stream) -> Any:
-        if stream.cuda_stream not in self._streams:
-            self._streams[stream.cuda_stream] = wp.stream_from_torch(stream)
-        return self._streams[stream.cuda_stream]
 
     def state_dict(self) -> dict[str, Any]:
         forces = {n: t.clone() for n, t in self._fields.items() if FIELD_STAGE.get(n) in (None, Stage.ACCELERATION)}
@@ -372,6 +366,12 @@ class MujocoGpu(Simulator):
         if name.startswith("opt."):
             return wp.to_torch(getattr(self._model.opt, name[4:]))
         return self._model_values(name)
+
+
+@functools.cache
+def _warp_stream(stream: torch.cuda.Stream) -> Any:
+    """Warp's name for a stream of torch's, kept for good: with the last one that goes, Warp forgets the stream."""
+    return wp.stream_from_torch(stream)
 
 
 def _compile_ahead(device: Any) -> None:

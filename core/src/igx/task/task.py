@@ -182,7 +182,11 @@ class Task:
 
     def write(self, buffer: Tensor, value: Any) -> None:
         """Write `value` into the rows of `buffer` that the running term is to change: those of `mask`."""
-        buffer.copy_(torch.where(rows(self.mask, like=buffer), value, buffer))
+        where = rows(self.mask, like=buffer)
+        if isinstance(value, Tensor):
+            buffer.copy_(torch.where(where, value, buffer))
+        else:
+            buffer.masked_fill_(where, value)
 
     # For the machinery.
 

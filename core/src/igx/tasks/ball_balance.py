@@ -51,6 +51,9 @@ class BallBalance(Task):
         self.driven = torch.tensor(knees, device=self.device)
         angles = (2.0 * math.pi / 3.0 * leg for leg in range(3))
         self.sensors = self.tensor([(0.4 * math.cos(angle), 0.4 * math.sin(angle), 0.0) for angle in angles])
+        thrown = (0.001, 0.5), (-math.pi, math.pi), (1.0, 2.0), (0.0, 5.0)  # distance, angle, height, speed
+        self.least, self.most = self.tensor(thrown).unbind(-1)
+        self.fall = self.tensor(-5.0).expand(self.num_envs, 1)
 
     # What the policy sees, in this order.
 
@@ -104,11 +107,9 @@ class BallBalance(Task):
     @on_reset
     def throw(self) -> None:
         """Drop the ball from somewhere above the tray, more or less towards its middle; the robot stands still."""
-        distance, angle = self.uniform(0.001, 0.5, 1), self.uniform(-math.pi, math.pi, 1)
-        height, speed = self.uniform(1.0, 2.0, 1), self.uniform(0.0, 5.0, 1)
+        distance, angle, height, speed = self.uniform(self.least, self.most, 4).split(1, dim=1)
         outward = torch.cat([angle.cos(), angle.sin()], dim=1)
-        inward = -(distance - 0.001) / 0.499 * speed * outward
-        down = torch.full_like(height, -5.0)
+        inward = (0.001 - distance) / 0.499 * speed * outward
         self.ball.set_state(
-            pos=torch.cat([distance * outward, height], dim=1), lin_vel_w=torch.cat([inward, down], dim=1)
+            pos=torch.cat([distance * outward, height], dim=1), lin_vel_w=torch.cat([inward, self.fall], dim=1)
         )

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from igx.math import roll, upright, yaw
+from igx.math import roll, rotate_inverse, upright, yaw
 from igx.task.task import Task
 
 
@@ -53,8 +53,7 @@ def root_upright(task: Task, robot: str = "robot") -> Tensor:
 def projected_gravity(task: Task, robot: str = "robot") -> Tensor:
     """Direction of gravity in the root's frame, shape `[num_envs, 3]`; (0, 0, -1) when upright."""
     live = task.articulation(robot)
-    w, x, y, z = live.root_quat.unbind(-1)
-    return -torch.stack([2.0 * (x * z - w * y), 2.0 * (y * z + w * x), 1.0 - 2.0 * (x * x + y * y)], dim=-1)
+    return rotate_inverse(live.root_quat, task.constant("down", lambda: task.tensor((0.0, 0.0, -1.0))))
 
 
 def root_lin_vel_w(task: Task, robot: str = "robot") -> Tensor:

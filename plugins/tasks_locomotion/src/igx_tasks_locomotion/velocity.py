@@ -209,7 +209,7 @@ class Velocity(Task):
     @termination
     def fallen(self) -> Tensor:
         """The root is tilted too far."""
-        return -terms.projected_gravity(self)[:, 2] < self.least_upright
+        return terms.root_upright(self) < self.least_upright
 
     @termination
     def trunk_touches(self) -> Tensor:
