@@ -40,7 +40,6 @@ class MujocoCpu(Simulator):
         self._require_real_numbers()
         self._batch = Batch(model, sim.num_envs, sim.threads)
         self._start_row = self._batch.state[0].copy()
-        self._only_acceleration = bool(self._is_acceleration.all())
         self._acceleration_columns = _ids(self._is_acceleration)
         self._nowhere = torch.zeros(sim.num_envs, dtype=torch.bool)
         self._derived = Stage.NONE  # how far all environments were derived since the last step

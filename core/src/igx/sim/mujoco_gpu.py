@@ -89,6 +89,7 @@ class MujocoGpu(Simulator):
         self._laid: list[tuple[Tensor, RowTable]] = []
         self._everywhere = torch.ones(sim.num_envs, dtype=torch.bool, device=self.device)
         self._overflow = wp.to_torch(self._data.overflow)
+        self._is_of_state = ~self._is_acceleration
         derived = model.sensor_needstage != int(Stage.ACCELERATION)
         self._has_kinematic_sensors = _KINEMATIC_SENSORS.issuperset(model.sensor_type[derived].tolist())
         self._is_prepared = False  # whether step1 of the coming substep is done
@@ -134,7 +135,7 @@ class MujocoGpu(Simulator):
             for substep in range(self.decimation):
                 with self._sensors(enabled=substep == self.decimation - 1):
                     self._substep()
-        self._take_sensors(self._is_acceleration)
+        self._take_sensors(of_acceleration=True)
         for name, snapshot in self._snapshots.items():
             snapshot.copy_(self._engine_field(name))
         self.derive(derive)
@@ -175,7 +176,7 @@ class MujocoGpu(Simulator):
             self._derive_kinematics(stage)
         else:
             self._prepare()
-        self._take_sensors(torch.logical_not(self._is_acceleration))
+        self._take_sensors(of_acceleration=False)
 
     def _prepare(self) -> None:
         """Compute all that the state alone determines; the next substep need not do it again."""
@@ -201,10 +202,16 @@ class MujocoGpu(Simulator):
                 if has_sensors:
                     mjw.sensor_vel(self._model, self._data)
 
-    def _take_sensors(self, columns: Tensor) -> None:
-        if "sensordata" in self._fields:
-            sensors = self._fields["sensordata"]
-            torch.where(columns, self._engine_field("sensordata"), sensors, out=sensors)
+    def _take_sensors(self, *, of_acceleration: bool) -> None:
+        """Show what the engine has now of those sensors that need accelerations, or of the others."""
+        if "sensordata" not in self._fields:
+            return
+        shown, fresh = self._fields["sensordata"], self._engine_field("sensordata")
+        if not self._only_acceleration:
+            columns = self._is_acceleration if of_acceleration else self._is_of_state
+            torch.where(columns, fresh, shown, out=shown)
+        elif of_acceleration:
+            shown.copy_(fresh)
 
     def jacobian(self, body: int, point: Tensor) -> tuple[Tensor, Tensor]:
         self.field("cdof")  # the engine computes the Jacobian from it: whoever asks needs positions derived
@@ -340,7 +347,7 @@ class MujocoGpu(Simulator):
             self._engine_field(name).copy_(value)
         self._is_prepared = False
         self._prepare()
-        self._take_sensors(torch.logical_not(self._is_acceleration))
+        self._take_sensors(of_acceleration=False)
         for name, value in state["forces"].items():
             self.field(name).copy_(value)
         for name, value in state["snapshots"].items():

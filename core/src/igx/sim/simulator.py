@@ -109,6 +109,7 @@ class Simulator(ABC):
         self.stage_read = Stage.NONE
         stages = torch.as_tensor(model.sensor_needstage).repeat_interleave(torch.as_tensor(model.sensor_dim))
         self._is_acceleration = (stages == int(Stage.ACCELERATION)).to(device)
+        self._only_acceleration = bool(self._is_acceleration.all())
         self._sensor_stage = Stage(max(stages[~self._is_acceleration.cpu()].tolist(), default=0))
         self._fields: dict[str, Tensor] = {}
         self._snapshots: dict[str, Tensor] = {}
@@ -169,7 +170,8 @@ class Simulator(ABC):
                 else:
                     value.masked_fill_(where, 0.0)
         if "sensordata" in self._fields:
-            self._fields["sensordata"].masked_fill_(mask[:, None] & self._is_acceleration, 0.0)
+            where = mask[:, None] if self._only_acceleration else mask[:, None] & self._is_acceleration
+            self._fields["sensordata"].masked_fill_(where, 0.0)
 
     @abstractmethod
     def commit(self, mask: Tensor) -> None:
