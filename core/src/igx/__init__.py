@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from igx.task import on_start as on_start
     from igx.task import remembered as remembered
     from igx.task import reward as reward
+    from igx.task import shared as shared
     from igx.task import termination as termination
     from igx.task import writes as writes
 
@@ -72,6 +73,7 @@ _HOMES = {
     "remembered": "igx.task",
     "reward": "igx.task",
     "setting": "igx.sim.declared",
+    "shared": "igx.task",
     "termination": "igx.task",
     "writes": "igx.task",
 }

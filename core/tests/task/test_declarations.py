@@ -22,6 +22,7 @@ from igx import (
     remembered,
     reward,
     setting,
+    shared,
     termination,
     terms,
 )
@@ -105,7 +106,7 @@ def test_a_subclass_can_leave_a_term_out() -> None:
     assert static(Derived).step().reward.tolist() == [0.0]
 
 
-@pytest.mark.parametrize("declare", [reward, observation, metric, remembered])
+@pytest.mark.parametrize("declare", [reward, observation, metric, shared, remembered])
 def test_a_term_can_be_decorated_plainly_with_parentheses_or_wrapped(declare: Any) -> None:
     def function(self: Any) -> Tensor:
         return self.robot.joint_pos[:, 0]

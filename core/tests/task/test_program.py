@@ -19,6 +19,7 @@ from igx import (
     on_reset,
     remembered,
     reward,
+    shared,
     termination,
     terms,
 )
@@ -363,7 +364,30 @@ def test_a_built_task_stands_at_the_beginning_of_an_episode() -> None:
     assert (task.steps.tolist(), task.resets.tolist(), task.level.tolist()) == ([0.0, 0.0], [2.0, 2.0], [5.0, 5.0])
 
 
-# What is remembered.
+# What is shared, and what is remembered.
+
+
+def test_a_shared_quantity_is_computed_once_for_each_state() -> None:
+    computed: list[Tensor] = []
+
+    class Sharing(Cart):
+        @shared
+        def place(self) -> Tensor:
+            computed.append(self.cart_pos().clone())
+            return computed[-1]
+
+        near = reward(lambda task: task.place())
+        nearer = reward(lambda task: 2.0 * task.place())
+        where = observation(lambda task: task.place())
+        there = observation(lambda task: -task.place())
+
+    placed = static(Sharing, num_envs=2, **at(0.5, 3.0))
+    computed.clear()
+    step = placed.step()
+    before, after = (place.tolist() for place in computed)  # the second's episode has ended
+    assert (before, after) == ([0.5, 3.0], [0.5, 0.0])
+    assert step.reward.tolist() == [1.5, 9.0]
+    assert step.obs["policy"][:, -2:].tolist() == [[0.5, -0.5], [0.0, 0.0]]
 
 
 class Moving(Cart):

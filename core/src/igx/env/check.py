@@ -16,7 +16,7 @@ from igx.plugins import CheckResult
 from igx.task import Task
 
 _STEPS = 50
-_READERS = ("remembered", "observation", "termination", "reward", "metric")
+_READERS = ("shared", "remembered", "observation", "termination", "reward", "metric")
 _IGX = str(Path(__file__).parents[1])
 _TORCH = str(Path(torch.__file__).parent)
 

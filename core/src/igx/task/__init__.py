@@ -12,6 +12,7 @@ from igx.task.declare import (
     on_start,
     remembered,
     reward,
+    shared,
     termination,
     writes,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "on_start",
     "remembered",
     "reward",
+    "shared",
     "termination",
     "writes",
 ]

@@ -1,4 +1,4 @@
-"""The words a task class is written in: reward, observation, termination, command, remembered, metric, on_reset, ….
+"""The words a task class is written in: reward, observation, termination, command, shared, metric, on_reset, ….
 
 A term is a function of the task that gives one row per environment. Written in the class it is a decorated method;
 shared, it is a plain function wrapped like a property::
@@ -30,6 +30,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "reward": {"weight": 1.0},
     "observation": {"scale": 1.0, "noise": None, "delay": 0, "group": "policy", "enabled": True},
     "termination": {"enabled": True},
+    "shared": {},
     "remembered": {},
     "metric": {"at_end": False},
     "command": {"every_s": None},
@@ -258,6 +259,11 @@ def observation(
 def termination(function: TermFunction | None = None, /, *, enabled: Any = True, **params: Any) -> Any:
     """Declare a reason to end the episode, bool `[num_envs]`."""
     return _declarator("termination")(function, enabled=enabled, **params)
+
+
+def shared(function: TermFunction | None = None, /, **params: Any) -> Any:
+    """Declare a quantity that several terms need; as of all terms, its value is computed once for each state."""
+    return _declarator("shared")(function, **params)
 
 
 def remembered(function: TermFunction | None = None, /, **params: Any) -> Any:

@@ -290,6 +290,7 @@ class Program:
             self._show("before_reset", self.last_observations, restarted=task.episode_step == 1)
         if self._curricula:
             self._change(self.done, *self._curricula.values())
+        task.forget()  # or compiled code would hand out what all terms have given
 
     def _reward(self) -> None:
         broken = self.unstable  # the state of such an environment says nothing, and may not be finite

@@ -255,7 +255,7 @@ ChosenTerm = tuple[Term, dict[str, Any], dict[str, Any]]
 def configured_terms(task: type[Task], config: TaskConfig) -> dict[str, dict[str, ChosenTerm]]:
     """All terms under `config`, by kind and name: the class's in its order, then those that the config adds."""
     configured: dict[str, dict[str, ChosenTerm]] = {}
-    for kind in ("remembered", "metric"):
+    for kind in ("shared", "remembered", "metric"):
         own = task.terms.get(kind, {})
         configured[kind] = {
             name: (term, dict(term.options), resolve_settings(term.params, config)) for name, term in own.items()

@@ -9,7 +9,7 @@ from torch import Tensor
 from igx.math import inverse_kernel
 from igx.sim.actuators import JointPosition
 from igx.sim.entities import Articulation, RigidBody
-from igx.task import Task, TaskConfig, observation, on_reset, reward, termination
+from igx.task import Task, TaskConfig, observation, on_reset, reward, shared, termination
 
 _BALL_RADIUS = 0.1
 
@@ -55,6 +55,11 @@ class BallBalance(Task):
         self.least, self.most = self.tensor(thrown).unbind(-1)
         self.fall = self.tensor(-5.0).expand(self.num_envs, 1)
 
+    @shared
+    def pushed(self) -> Tensor:
+        """Contact force [N], then torque [N·m] on the tray."""
+        return self.robot.wrench
+
     # What the policy sees, in this order.
 
     @observation
@@ -80,12 +85,12 @@ class BallBalance(Task):
     @observation(scale=1.0 / 20.0)
     def sensor_force(self) -> Tensor:
         """Contact force on the tray along x, once for each sensor [N]."""
-        return self.robot.wrench[:, :1].expand(-1, 3)
+        return self.pushed()[:, :1].expand(-1, 3)
 
     @observation(scale=1.0 / 20.0)
     def sensor_torque(self) -> Tensor:
         """Its torque about each sensor: all x components, then y, then z [N·m]."""
-        force, torque = self.robot.wrench[:, None].split(3, dim=-1)
+        force, torque = self.pushed()[:, None].split(3, dim=-1)
         about_each = torque - torch.linalg.cross(self.sensors.expand(self.num_envs, -1, -1), force)
         return about_each.transpose(1, 2).flatten(1)
 

@@ -15,6 +15,7 @@ from igx import (
     on_reset,
     reward,
     setting,
+    shared,
     termination,
     terms,
 )
@@ -52,6 +53,7 @@ class Anymal(Task):
 
     velocity = command(terms.velocity_command, lin_vel_x=(-2.0, 2.0), lin_vel_y=(-1.0, 1.0), turn=(-1.0, 1.0))
 
+    @shared
     def wanted(self) -> Tensor:
         """The command, which holds for the episode."""
         return self.velocity()
@@ -68,6 +70,7 @@ class Anymal(Task):
 
     # What it is paid for.
 
+    lin_vel_b = shared(terms.root_lin_vel_b)
     lin_vel_error = metric(walking.lin_vel_error)
     yaw_rate_error = metric(walking.yaw_rate_error)
     lin_vel_tracked = reward(walking.lin_vel_tracked, weight=1.0 * walking.ANYMAL_STEP)

@@ -23,6 +23,7 @@ from igx import (
     on_start,
     reward,
     setting,
+    shared,
     termination,
     terms,
 )
@@ -92,10 +93,12 @@ class AnymalTerrain(Task):
         terms.velocity_command, lin_vel_x=(-1.0, 1.0), lin_vel_y=(-1.0, 1.0), turn=(-math.pi, math.pi), slowest=0.25
     )
 
+    @shared
     def wanted(self) -> Tensor:
         """Velocities forward and to the left [m/s] and yaw rate [rad/s] that are wanted now, shape `[num_envs, 3]`."""
         return velocity_to_follow(self.velocity(), self.robot, heading_gain=0.5)
 
+    lin_vel_b = shared(terms.root_lin_vel_b)
     lin_vel_error = metric(walking.lin_vel_error)
     yaw_rate_error = metric(walking.yaw_rate_error)
     level = metric(terms.terrain_level)

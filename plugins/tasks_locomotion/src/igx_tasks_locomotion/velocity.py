@@ -24,6 +24,7 @@ from igx import (
     on_start,
     reward,
     setting,
+    shared,
     termination,
     terms,
 )
@@ -122,14 +123,17 @@ class Velocity(Task):
 
     velocity = command(terms.velocity_command, every_s=(3.0, 8.0), turn=(-math.pi, math.pi), standing=0.1, slowest=0.1)
 
+    @shared
     def wanted(self) -> Tensor:
         """Velocities forward and to the left [m/s] and yaw rate [rad/s] that are wanted now, shape `[num_envs, 3]`."""
         return velocity_to_follow(self.velocity(), self.robot, heading_gain=self.config.heading_gain)
 
+    @shared
     def moves(self) -> Tensor:
         """Whether the robot is to move at all, bool `[num_envs]`."""
         return (self.velocity() != 0.0).any(-1)
 
+    lin_vel_b = shared(terms.root_lin_vel_b)
     lin_vel_error = metric(walking.lin_vel_error)
     yaw_rate_error = metric(walking.yaw_rate_error)
     level = metric(terms.terrain_level)
@@ -191,6 +195,7 @@ class Velocity(Task):
 
     # Feet.
 
+    @shared
     def touches(self) -> Tensor:
         """Whether each foot touches something, bool `[num_envs, feet]`."""
         return walking.force(self.foot_force) > 1.0
@@ -200,6 +205,7 @@ class Velocity(Task):
         soles = self.sole_pos().unflatten(1, (-1, 3))
         return soles[..., 2] - self.ground.height_at(soles[..., :2])
 
+    @shared
     def sole_speeds(self) -> Tensor:
         """Speeds of the feet in the ground plane [m/s], shape `[num_envs, feet]`."""
         return self.sole_vel().unflatten(1, (-1, 3))[..., :2].norm(dim=-1)

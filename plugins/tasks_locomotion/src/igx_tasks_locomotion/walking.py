@@ -7,6 +7,7 @@ from torch import Tensor
 from igx.math import exp_kernel
 from igx.sim.entities import ArticulationState
 from igx.sim.sensors import SensorState
+from igx.task.declare import BoundTerm
 
 ANYMAL_POSE = {"L._HAA": 0.03, "R._HAA": -0.03, ".F_HFE": 0.4, ".H_HFE": -0.4, ".F_KFE": -0.8, ".H_KFE": 0.8}
 """The default joint positions of IsaacGymEnvs' ANYmal tasks [rad]."""
@@ -16,13 +17,16 @@ ANYMAL_STEP = 0.02
 
 
 class Walker(Protocol):
-    """A task with a robot that walks as it is told."""
+    """A task with a robot that walks as it is told; what returns a tensor is `shared`.
+
+    Attributes:
+        wanted: velocities forward and to the left [m/s] and yaw rate [rad/s] that it is told, shape `[num_envs, 3]`.
+        lin_vel_b: velocity of the robot's root in its own frame [m/s], shape `[num_envs, 3]`.
+    """
 
     robot: ArticulationState
-
-    def wanted(self) -> Tensor:
-        """Velocities forward and to the left [m/s] and yaw rate [rad/s] that are wanted now, shape `[num_envs, 3]`."""
-        ...
+    wanted: BoundTerm
+    lin_vel_b: BoundTerm
 
     def uniform(self, low: float, high: float, width: int) -> Tensor:
         """Random numbers, shape `[num_envs, width]`."""
@@ -44,7 +48,7 @@ def force(sensor: SensorState) -> Tensor:
 
 def lin_vel_error(task: Walker) -> Tensor:
     """Distance of the velocity in the ground plane from the one that is wanted [m/s]."""
-    return (task.wanted()[:, :2] - task.robot.root_lin_vel_b[:, :2]).norm(dim=-1)
+    return (task.wanted()[:, :2] - task.lin_vel_b()[:, :2]).norm(dim=-1)
 
 
 def yaw_rate_error(task: Walker) -> Tensor:
@@ -67,7 +71,7 @@ def yaw_rate_tracked(task: Walker, tolerance: float = 0.5) -> Tensor:
 
 def bounce(task: Walker) -> Tensor:
     """Squared vertical velocity, in the robot's frame [m²/s²]."""
-    return task.robot.root_lin_vel_b[:, 2].square()
+    return task.lin_vel_b()[:, 2].square()
 
 
 def sway(task: Walker) -> Tensor:
