@@ -1,7 +1,7 @@
 """The words a task class is written in: reward, observation, termination, command, shared, metric, on_reset, ….
 
 A term is a function of the task that gives one row per environment. Written in the class it is a decorated method;
-shared, it is a plain function wrapped like a property::
+where several tasks have it, it is a plain function wrapped like a property::
 
     height = observation(terms.root_height)
 
