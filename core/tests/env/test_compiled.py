@@ -1,9 +1,28 @@
 """With `sim.compile` torch compiles the step as a whole, and it stays the same step."""
 
+import itertools
+
 import pytest
 import torch
+from torch import Tensor
 
 import igx
+from igx.testing import static
+
+
+class Sliding(igx.Task):
+    """A cart whose rewards change on the host, as those of a task may that is not captured."""
+
+    capture = False
+    capture_reason = "its bonus changes on the host"
+    robot = igx.Articulation("cartpole")
+    effort = igx.JointEffort(robot, joints="slider_to_cart", scale=10.0)
+    seen = igx.observation(lambda task: task.robot.joint_pos)
+    bonus = 1.0
+
+    @igx.reward
+    def paid(self) -> Tensor:
+        return self.zeros() + self.bonus
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own compiler uses it
@@ -32,20 +51,29 @@ def test_a_compiled_step_gives_what_an_eager_one_gives() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
-def test_compiled_environments_that_differ_are_stepped_in_turns() -> None:
-    different = [(32, []), (16, []), (32, ["task.clip_observations=0.1"]), (32, ["task.rewards.alive=3.0"])]
+def test_more_environments_are_compiled_than_torch_keeps_variants_of_a_function() -> None:
+    overrides = ([], ["task.clip_observations=0.1"], ["task.rewards.alive=3.0"])
     pairs = [
         [
-            igx.make("cartpole", num_envs=size, device="cpu", seed=0, overrides=[*overrides, f"sim.compile={mode}"])
+            igx.make("cartpole", num_envs=size, device="cpu", seed=0, overrides=[*other, f"sim.compile={mode}"])
             for mode in ("false", "true")
         ]
-        for size, overrides in different
+        for size, other in itertools.product((2, 3, 5), overrides)
     ]
     generator = torch.Generator().manual_seed(0)
-    for _ in range(10):  # after the third torch no longer checks whose code it runs
+    for _ in range(5):  # after the third torch no longer checks whose code it runs
         for eager, compiled in pairs:
             action = torch.rand(eager.num_envs, 1, generator=generator) * 2.0 - 1.0
             eager.step(action)
             compiled.step(action)
             assert torch.allclose(compiled.obs["policy"], eager.obs["policy"], atol=1e-5)
             assert torch.allclose(compiled.reward, eager.reward, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_a_compiled_task_that_is_not_captured_may_change_on_the_host() -> None:
+    placed = static(Sliding, num_envs=2, sim={"compile": True})
+    for _ in range(5):
+        assert placed.step().reward.tolist() == [1.0, 1.0]
+    placed.task.bonus = 2.0
+    assert placed.step().reward.tolist() == [2.0, 2.0]

@@ -98,7 +98,7 @@ class Recorded:
 
 
 class Unguarded:
-    """A function with compiled parts, for the CPU: after some calls torch no longer checks if these still fit.
+    """A function with compiled parts, not recorded: after some calls torch no longer checks whether these still fit.
 
     Otherwise it looks before each of them at all the attributes and tensors that were there when it was compiled. As
     with what is `Recorded`, everything has to stay what it was in the first calls, in which torch compiles; but the

@@ -53,7 +53,7 @@ class VecEnv:
                 simulator=simulator,
                 generators=(task.generator,),
             )
-        elif program.is_compiled:
+        elif program.is_compiled and task.capture:  # one that can't be captured may change on the host
             step = Unguarded(step)
         has_few = task.device.type == "cpu" and task.num_envs < _WORTH_SHARING
         self._run = _on_one_thread(step) if has_few else step

@@ -32,6 +32,7 @@ from igx.rl.recurrent import step_by_step
 from igx.rl.rl_games import A2CAgent, policy_kl, swap_and_flatten01
 from igx.rl.stopwatch import Laps, Stopwatch
 from igx.sim.readout import Readout
+from igx.task.compiled import compiled
 
 _NORMALIZERS = ("running_mean_std", "value_mean_std")
 _STEP = 1.5  # factor of one move of an adaptive learning rate
@@ -393,9 +394,9 @@ class Ppo(A2CAgent):
 
     def _compile(self) -> None:
         """Have torch compile what consists of many small operations; the random numbers stay the same."""
-        compiled = partial(torch.compile, dynamic=False, options={"fallback_random": True})
-        self._losses, self._divergence = compiled(self._losses), compiled(self._divergence)
-        self.model.forward = compiled(self.model.forward)
+        for_this = partial(compiled, dynamic=False, options={"fallback_random": True})
+        self._losses, self._divergence = for_this(self._losses), for_this(self._divergence)
+        self.model.forward = for_this(self.model.forward)
 
     def _train_minibatches(self, first: int, last: int) -> None:
         """A gradient step on each of the minibatches from `first` to before `last`, which may end a mini-epoch."""

@@ -212,7 +212,7 @@ def _torch_threads(device: str) -> int | str:
     """How many threads torch takes for PPO where the settings leave it open."""
     if device != "cpu":
         return "auto"  # at most four, as rl_games chooses: the work is the GPU's
-    cores = psutil.cpu_count(logical=False) or 1
+    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
     return min(cores, available, _MOST_TORCH_THREADS)
 

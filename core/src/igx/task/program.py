@@ -21,6 +21,7 @@ from igx.sim.entities import ArticulationState
 from igx.sim.readout import Readout
 from igx.sim.simulator import Simulator, Stage, rows
 from igx.task.actions import ActionPath
+from igx.task.compiled import compiled
 from igx.task.declare import BoundCommand, BoundTerm
 from igx.task.task import Task
 from igx.task.timer import Timer
@@ -76,7 +77,7 @@ class Program:
         self.terminated, self.done = task.terminated, torch.zeros_like(task.mask)
         self.truncated, self.unstable = torch.zeros_like(self.done), torch.zeros_like(self.done)
         self._run_judge, self._run_begin = self._judge, self._begin
-        self._run_turn, self._run_observe = self._turn, self.observe
+        self._run_turn, self._run_observe = self._turn, self._observe
         self.is_compiled = False
         buffers_of_setup = {name: buffer.clone() for name, buffer in task.buffers.items()}
         model_of_setup = {name: simulator.model_field(name).clone() for name in simulator.varied}
@@ -220,10 +221,10 @@ class Program:
 
         Worth it on CUDA, where it makes a few large kernels of hundreds of small ones.
         """
-        self._run_judge = torch.compile(self._judge, fullgraph=True, dynamic=False)
-        self._run_begin = torch.compile(self._begin, fullgraph=True, dynamic=False)
-        self._run_turn = torch.compile(self._turn, fullgraph=True, dynamic=False)
-        self._run_observe = torch.compile(self.observe, fullgraph=True, dynamic=False)
+        self._run_judge = compiled(self._judge, fullgraph=True, dynamic=False)
+        self._run_begin = compiled(self._begin, fullgraph=True, dynamic=False)
+        self._run_turn = compiled(self._turn, fullgraph=True, dynamic=False)
+        self._run_observe = compiled(self._observe, fullgraph=True, dynamic=False)
         self.is_compiled = True
 
     @torch.no_grad()
@@ -376,6 +377,9 @@ class Program:
         Args:
             restarted: environments whose episode has just begun, bool `[num_envs]`: they have no older state.
         """
+        self._observe(restarted)
+
+    def _observe(self, restarted: Tensor) -> None:
         self.task.forget()
         for term in self._remembered.values():
             term.begin(restarted)
