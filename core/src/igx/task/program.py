@@ -280,9 +280,10 @@ class Program:
         task.episode_step += 1
         task.update()
         task.forget()
-        self.terminated.copy_(self.unstable)
+        terminated = self.unstable
         for term in self._terminations.values():
-            torch.logical_or(self.terminated, term(), out=self.terminated)
+            terminated = terminated | term()
+        self.terminated.copy_(terminated)
         torch.ge(task.episode_step, task.config.episode_steps, out=self.truncated)
         self.truncated.masked_fill_(self.terminated, 0)
         torch.logical_or(self.terminated, self.truncated, out=self.done)

@@ -53,7 +53,8 @@ def root_upright(task: Task, robot: str = "robot") -> Tensor:
 def projected_gravity(task: Task, robot: str = "robot") -> Tensor:
     """Direction of gravity in the root's frame, shape `[num_envs, 3]`; (0, 0, -1) when upright."""
     live = task.articulation(robot)
-    return rotate_inverse(live.root_quat, task.constant("down", lambda: task.tensor((0.0, 0.0, -1.0))))
+    down = task.constant(("down",), lambda: task.tensor((0.0, 0.0, -1.0)))
+    return rotate_inverse(live.root_quat, down)
 
 
 def root_lin_vel_w(task: Task, robot: str = "robot") -> Tensor:

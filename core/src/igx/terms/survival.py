@@ -8,4 +8,4 @@ from igx.task.task import Task
 
 def alive(task: Task) -> Tensor:
     """1 in every step."""
-    return task.constant("alive", lambda: torch.ones_like(task.episode_step, dtype=torch.float32))
+    return task.constant(("alive",), lambda: torch.ones_like(task.episode_step, dtype=torch.float32))
