@@ -8,6 +8,11 @@ import igx
 from igx.testing import static
 
 
+@igx.shared
+def twice_there(task: igx.Task, robot: str = "robot") -> Tensor:
+    return 2.0 * task.articulation(robot).joint_pos[:, 0]
+
+
 class Sliding(igx.Task):
     """A cart whose rewards change on the host, as those of a task may that is not captured."""
 
@@ -21,6 +26,8 @@ class Sliding(igx.Task):
     @igx.reward
     def paid(self) -> Tensor:
         return self.zeros() + self.bonus
+
+    place = igx.metric(lambda task: 0.5 * twice_there(task))
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own compiler uses it
@@ -74,5 +81,6 @@ def test_a_compiled_task_that_is_not_captured_may_change_on_the_host() -> None:
     placed = static(Sliding, num_envs=2, sim={"compile": True})
     for _ in range(5):
         assert placed.step().reward.tolist() == [1.0, 1.0]
+    assert twice_there(placed.task).equal(2.0 * placed.task.robot.joint_pos[:, 0])  # not what compiled code has asked
     placed.task.bonus = 2.0
     assert placed.step().reward.tolist() == [2.0, 2.0]

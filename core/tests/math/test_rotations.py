@@ -13,7 +13,6 @@ from igx.math import (
     angle_between,
     axis_angle_from_quat,
     cos_between,
-    facing,
     pitch,
     quat_conjugate,
     quat_from_axis_angle,
@@ -211,12 +210,6 @@ def test_roll_pitch_and_yaw_are_the_angles_they_were_made_of() -> None:
     angles = (torch.rand(200, 3, generator=generator) - 0.5) * torch.tensor([6.2, 3.0, 6.2])
     quat = quat_from_euler(*angles.unbind(-1))
     close(torch.stack([roll(quat), pitch(quat), yaw(quat)], dim=-1), angles, atol=1e-5)
-
-
-def test_facing_is_the_part_of_the_x_axis_in_the_ground_plane() -> None:
-    quat = random_quats()
-    ahead = rotate(quat, torch.tensor([1.0, 0.0, 0.0]))
-    close(torch.stack(facing(quat), dim=-1), ahead[:, :2], atol=1e-6)
 
 
 def test_looking_straight_up_has_a_pitch_of_a_right_angle_and_no_angle_that_is_no_number() -> None:

@@ -390,6 +390,26 @@ def test_a_shared_quantity_is_computed_once_for_each_state() -> None:
     assert step.obs["policy"][:, -2:].tolist() == [[0.5, -0.5], [0.0, 0.0]]
 
 
+def test_a_function_that_is_shared_is_computed_once_for_each_task_state_and_arguments() -> None:
+    computed: list[float] = []
+
+    @shared
+    def moved(task: Cart, by: float = 1.0) -> Tensor:
+        computed.append(by)
+        return task.cart_pos() + by
+
+    class Sharing(Cart):
+        near = reward(lambda task: moved(task) + moved(task, 1.0) + moved(task, 2.0))
+        nearer = reward(lambda task: moved(task, 2.0))
+
+    placed = static(Sharing, num_envs=2, **at(0.5, 0.5))
+    other = static(Sharing, num_envs=2, **at(1.5, 1.5))
+    computed.clear()
+    assert placed.step().reward.tolist() == [8.0, 8.0]
+    assert computed == [1.0, 2.0]
+    assert other.step().reward.tolist() == [12.0, 12.0]
+
+
 class Moving(Cart):
     @remembered
     def place(self) -> Tensor:

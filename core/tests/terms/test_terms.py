@@ -9,7 +9,9 @@ from torch import Tensor
 
 from igx import Articulation, JointEffort, Task, Terrain, TerrainConfig, observation, terms
 from igx.errors import TaskError
+from igx.math import matrix_from_quat, rotate_inverse, yaw
 from igx.plugins import load_plugins
+from igx.terms.root_frame import in_root_frame, root_axes, root_yaw
 from igx.testing import StaticTask, static
 
 COS_45 = math.sqrt(0.5)
@@ -81,6 +83,16 @@ def test_yaw_and_roll_are_between_zero_and_a_full_turn() -> None:
     full = 2 * math.pi
     expected = [[0.5, 0.0], [full - 0.5, 0.0], [3.0, 0.0], [0.0, 0.25], [0.0, full - 0.25], [0.0, 0.0]]
     assert close(terms.root_yaw_roll(task), expected)
+
+
+def test_the_axes_of_the_root_are_its_rotation_matrix() -> None:
+    quats = torch.nn.functional.normalize(torch.randn(20, 4, generator=torch.Generator().manual_seed(1)), dim=1)
+    task = ant(20, root_quat=quats.tolist()).task
+    matrices = matrix_from_quat(quats)
+    torch.testing.assert_close(root_axes(task), matrices.permute(1, 2, 0))
+    torch.testing.assert_close(root_yaw(task), yaw(quats))
+    vectors = torch.arange(60.0).view(20, 3)
+    torch.testing.assert_close(in_root_frame(task, vectors), rotate_inverse(quats, vectors), atol=1e-4, rtol=1e-5)
 
 
 def test_gravity_points_down_in_the_frame_of_the_root() -> None:

@@ -99,12 +99,6 @@ def yaw(quat: Tensor) -> Tensor:
     return torch.atan2(torch.addcmul(w * z, x, y), 0.5 - torch.addcmul(y * y, z, z))
 
 
-def facing(quat: Tensor) -> tuple[Tensor, Tensor]:
-    """Where a body's x axis points: its x and y in the world, 0 both where it points straight up or down."""
-    w, x, y, z = quat.unbind(-1)
-    return torch.rsub(torch.addcmul(y * y, z, z), 1.0, alpha=2.0), 2.0 * torch.addcmul(w * z, x, y)
-
-
 def yaw_quat(quat: Tensor) -> Tensor:
     """The heading of `quat` alone: its rotation about the world's z axis, shape `[..., 4]`."""
     half = 0.5 * yaw(quat)

@@ -20,7 +20,7 @@ from igx.sim.declared import Declared, PerJoint, Setting, matching, per_joint
 from igx.sim.entities import Articulation
 from igx.sim.joints import JointCoordinates
 from igx.sim.placing import DrivenPart, driven_parts, own_names
-from igx.sim.simulator import Simulator
+from igx.sim.simulator import Simulator, write_rows
 
 StateT = TypeVar("StateT", bound="ActuatorState")
 
@@ -380,7 +380,7 @@ class IntegratedTargetState(JointActuatorState):
         return {"formula": "clip(last_control + step * action, lower, upper)", **numbers}
 
     def begin(self) -> None:
-        self.control.copy_(torch.where(self.mask[:, None], self._positions(self._all_qpos), self.control))
+        write_rows(self.control, self._positions(self._all_qpos), where=self.mask)
 
 
 class ThrustState(ActuatorState):

@@ -17,7 +17,7 @@ from igx.math import rotate, rotate_inverse
 from igx.sim.declared import Declared, matching
 from igx.sim.joints import JointCoordinates
 from igx.sim.placing import Shape, add_contact_sensor, add_shape, attach_model, own_names
-from igx.sim.simulator import Simulator
+from igx.sim.simulator import Simulator, write_rows
 
 _FREE = int(mujoco.mjtJoint.mjJNT_FREE)
 _DATA = mujoco.mjtConDataField
@@ -268,11 +268,9 @@ class ArticulationState:
         frame = self._sim.substep_field("xmat")[:, self._wrench_bodies].unflatten(2, (3, 3))
         # Component by component, as [3, bodies, num_envs]: multiplying many small matrices takes far longer, and is
         # nothing that torch's compiler could join with what comes before and after.
-        force, torque, point = sensed.permute(2, 3, 1, 0).contiguous()
-        torque = torque + torch.linalg.cross(point - origin.permute(2, 1, 0), force, dim=0)
-        x, y, z = torch.stack([force, torque]).unsqueeze(2).unbind(1)
-        along_x, along_y, along_z = frame.permute(2, 3, 1, 0).contiguous()  # rows of the matrix, so this is its inverse
-        turned = torch.addcmul(torch.addcmul(x * along_x, y, along_y), z, along_z)
+        force, torque, point = components = sensed.permute(2, 3, 1, 0).contiguous()
+        torque += torch.linalg.cross(point - origin.permute(2, 1, 0), force, dim=0)
+        turned = (components[:2].unsqueeze(2) * frame.permute(2, 3, 1, 0)).sum(1)  # over rows, so this is its inverse
         return turned.permute(3, 2, 0, 1).flatten(1)
 
     # Dynamics.
@@ -477,7 +475,7 @@ def _write_given(*pairs: tuple[Tensor, Tensor | None], where: Tensor) -> None:
 def _write(current: Tensor, value: Tensor, *, where: Tensor, columns: str = "") -> None:
     """Write `value` into the rows of `current` in the mask `where`."""
     _require_rows(value, like=current, columns=columns)
-    current.copy_(torch.where(where[:, None], value, current))
+    write_rows(current, value.to(current.dtype), where=where)
 
 
 def _require_rows(value: Tensor, *, like: Tensor, columns: str = "") -> None:

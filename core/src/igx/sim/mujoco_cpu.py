@@ -16,7 +16,7 @@ from torch import Tensor
 from igx.config.sections import SimConfig
 from igx.errors import SimulatorError, suggest
 from igx.sim.engine_log import engine_log_off
-from igx.sim.simulator import FIELD_STAGE, SET_CONST_INPUTS, Simulator, Stage
+from igx.sim.simulator import FARTHEST, FIELD_STAGE, SET_CONST_INPUTS, Simulator, Stage
 
 _Ids = NDArray[np.int64]
 
@@ -87,7 +87,8 @@ class MujocoCpu(Simulator):
 
     def unstable(self) -> Tensor:
         warning = self._batch.warning  # what it was about, and how many since the environment's last reset
-        if not warning.any() and _within(self._fields["qpos"], 1e6) and _within(self._fields["qvel"], self.max_speed):
+        qpos, qvel = self._fields["qpos"], self._fields["qvel"]
+        if not warning.any() and _within(qpos, FARTHEST) and _within(qvel, self.max_speed):
             return self._nowhere  # told at a glance, as nearly always
         return super().unstable() | torch.from_numpy(warning[:, :, 1].any(axis=1))
 

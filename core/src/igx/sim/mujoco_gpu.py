@@ -17,7 +17,7 @@ from igx.config.sections import SimConfig
 from igx.errors import SimulatorError, suggest
 from igx.math import matrix_from_quat, quat_multiply, rotate
 from igx.sim.buffers import BufferSizes, probe_buffers
-from igx.sim.simulator import FIELD_STAGE, SET_CONST_INPUTS, Simulator, Stage
+from igx.sim.simulator import FARTHEST, FIELD_STAGE, SET_CONST_INPUTS, Simulator, Stage
 
 try:
     import mujoco_warp as mjw
@@ -25,6 +25,7 @@ try:
 except ModuleNotFoundError as error:
     raise SimulatorError(f"Simulator 'mujoco-gpu' needs {error.name}: pip install 'igx[gpu]'.") from error
 
+from igx.sim.warp_guard import beyond
 from igx.sim.warp_rows import RowTable
 
 logger = logging.getLogger(__name__)
@@ -159,6 +160,10 @@ class MujocoGpu(Simulator):
             yield
         finally:
             options.disableflags = before
+
+    def unstable(self) -> Tensor:
+        with self.launching():
+            return beyond(self._data.qpos, self._data.qvel, farthest=FARTHEST, fastest=self.max_speed)
 
     def reset(self, mask: Tensor) -> None:
         super().reset(mask)

@@ -51,6 +51,9 @@ _FIELDS = {
 FIELD_STAGE = {name: stage for stage, names in _FIELDS.items() for name in names}
 """The `MjData` fields that a simulator offers, and the stage that computes each. `sensordata` mixes stages."""
 
+FARTHEST = 1e6
+"""Position beyond which an environment counts as unstable [m or rad]."""
+
 SET_CONST_INPUTS = frozenset(mujoco.MjModel._setconst_inputs)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 """The `MjModel` fields that other constants of the model are derived from; MuJoCo's own documentation points there."""
 
@@ -152,7 +155,7 @@ class Simulator(ABC):
     def unstable(self) -> Tensor:
         """Environments whose state is not finite, or faster than `sim.max_speed`, bool `[num_envs]`."""
         farthest, fastest = (torch.linalg.vector_norm(self.field(name), math.inf, dim=-1) for name in ("qpos", "qvel"))
-        return ~((farthest < 1e6) & (fastest < self.max_speed))  # comparisons with NaN are false
+        return ~((farthest < FARTHEST) & (fastest < self.max_speed))  # comparisons with NaN are false
 
     # What the environment calls.
 
@@ -327,3 +330,17 @@ class Simulator(ABC):
 def rows(mask: Tensor, *, like: Tensor) -> Tensor:
     """`mask`, shape `[num_envs]`, so that it broadcasts over the further dimensions of `like`."""
     return mask.view(-1, *(1 for _ in like.shape[1:]))
+
+
+def write_rows(buffer: Tensor, value: Tensor | float, *, where: Tensor) -> None:
+    """Write `value`, which broadcasts over `buffer`, into the rows of `buffer` that the mask `where` chooses.
+
+    It must not be another part of the buffer.
+    """
+    mask = rows(where, like=buffer)
+    if not isinstance(value, Tensor):
+        buffer.masked_fill_(mask, value)
+    elif torch.compiler.is_compiling():  # there outputs must lie in order in memory
+        buffer.copy_(torch.where(mask, value, buffer))
+    else:
+        torch.where(mask, value, buffer, out=buffer)

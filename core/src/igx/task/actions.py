@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from igx.config.base import NoiseSettings
+from igx.sim.simulator import write_rows
 from igx.task.task import Task
 
 
@@ -37,7 +38,7 @@ class ActionPath:
         if self._sent is None or self._delay is None:
             return
         self._sent.masked_fill_(where[:, None, None], 0.0)
-        self._delay.copy_(torch.where(where, self._drawn(), self._delay))
+        write_rows(self._delay, self._drawn(), where=where)
 
     def _drawn(self) -> Tensor | int:
         if self._shortest == self._longest:

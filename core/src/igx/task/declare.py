@@ -16,11 +16,10 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Self, TypeVar, overload
 
-import torch
 from torch import Tensor
 
 from igx.errors import TaskError, suggest
-from igx.sim.simulator import rows
+from igx.sim.simulator import write_rows
 
 TermFunction = Callable[..., Any]
 TermFunctionT = TypeVar("TermFunctionT", bound=TermFunction)
@@ -123,6 +122,25 @@ class Term:
         )
 
 
+class SharedTerm(Term):
+    """A quantity that several terms need.
+
+    In a task class it is a term like others. On a function by itself it leaves a function: of the task, then of the
+    parameters in their order.
+
+    Attributes:
+        key: names the function.
+    """
+
+    def __init__(self, function: TermFunction, arguments: Mapping[str, Any]) -> None:
+        super().__init__("shared", function, arguments)
+        self.key = f"{function.__module__}.{function.__qualname__}"
+        self._usual = tuple(parameter.default for parameter in self.parameters().values())
+
+    def __call__(self, task: Any, *arguments: Any) -> Any:
+        return task.shared(self, (*arguments, *self._usual[len(arguments) :]))()
+
+
 class BoundTerm:
     """A term of one task: call it for its value now.
 
@@ -162,8 +180,7 @@ class BoundTerm:
 
     def begin(self, restarted: Tensor) -> None:
         """Let the value of now stand for the last step's in `restarted`, bool `[num_envs]`: those have had none."""
-        memory = self.previous
-        torch.where(rows(restarted, like=memory), self(), memory, out=memory)
+        write_rows(self.previous, self(), where=restarted)
 
 
 class BoundCommand(BoundTerm):
@@ -188,8 +205,7 @@ class BoundCommand(BoundTerm):
 
     def renew(self, where: Tensor) -> None:
         """Command anew in the environments of `where`, bool `[num_envs]`."""
-        buffer = self()
-        buffer.copy_(torch.where(where[:, None], self.sample(), buffer))
+        write_rows(self(), self.sample(), where=where)
 
 
 class Group:
@@ -262,8 +278,18 @@ def termination(function: TermFunction | None = None, /, *, enabled: Any = True,
 
 
 def shared(function: TermFunction | None = None, /, **params: Any) -> Any:
-    """Declare a quantity that several terms need; as of all terms, its value is computed once for each state."""
-    return _declarator("shared")(function, **params)
+    """Declare a quantity that several terms need; as of all terms, its value is computed once for each state.
+
+    A function that is no task's stays one, which terms of all tasks can call::
+
+        @shared
+        def root_axes(task: Task, robot: str = "robot") -> Tensor: ...
+
+        root_axes(task, robot)
+    """
+    if function is None:
+        return lambda method: SharedTerm(method, params)
+    return SharedTerm(function, params)
 
 
 def remembered(function: TermFunction | None = None, /, **params: Any) -> Any:

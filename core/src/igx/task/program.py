@@ -7,6 +7,7 @@ The order inside a step is the same on every engine::
     → observations
 """
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -72,10 +73,16 @@ class Program:
         self.weights = task.tensor([options["weight"] for _, options, _ in task.chosen["reward"].values()])
         self._everywhere, self._changed = torch.ones_like(task.mask), torch.zeros_like(task.mask)
         self.action = torch.zeros_like(task.action)
-        self.reward, self.weighted_terms = task.zeros(), _columns(task, len(self._rewards))
-        self._weighted = self.weighted_terms.T  # torch's compiler writes only into what lies in order
-        self.terminated, self.done = task.terminated, torch.zeros_like(task.mask)
-        self.truncated, self.unstable = torch.zeros_like(self.done), torch.zeros_like(self.done)
+        # What a step adds to its episode, row after row in memory, as terms write them: the reward, 1 for its length,
+        # the weighted terms, the metrics.
+        self._added = torch.zeros(2 + len(self._rewards) + len(self._metrics), task.num_envs, device=task.device)
+        self._added[1] = 1.0
+        self.reward, self._weighted = self._added[0], self._added[2 : 2 + len(self._rewards)]
+        self._measured = self._added[2 + len(self._rewards) :]
+        self.weighted_terms = self._weighted.T
+        self._ends = torch.zeros(2, task.num_envs, dtype=torch.bool, device=task.device)
+        self.done, self.unstable = self._ends
+        self.terminated, self.truncated = task.terminated, torch.zeros_like(self.done)
         self._run_judge, self._run_begin = self._judge, self._begin
         self._run_turn, self._run_observe = self._turn, self._observe
         self.is_compiled = False
@@ -90,9 +97,9 @@ class Program:
         self._at_end = torch.tensor(list(at_end.values()), dtype=torch.bool, device=task.device)
         self._is_averaged = torch.tensor([c in self._steps_averaged for c in self._columns], device=task.device)
         self._tells_ends = any(at_end.values())
-        self._one = torch.ones_like(self.reward)
-        self._episode, self._finished = (_columns(task, len(self._columns)) for _ in range(2))
-        self._finished_count, self._unstable_count = task.zeros(), task.zeros()
+        self._episode, self._finished = (torch.zeros_like(self._added).T for _ in range(2))
+        self._ended = torch.zeros(2, task.num_envs, device=task.device)
+        self._finished_count, self._unstable_count = self._ended
         self._count_random_numbers()
         for name, buffer in task.buffers.items():  # what terms did to them was a rehearsal
             buffer.copy_(buffers_of_setup[name])
@@ -146,10 +153,19 @@ class Program:
         self.layout = {
             group: {o.name: o.width for o in self._observations if o.group == group} for group in self._used_groups()
         }
+        self._scales = {group: scales for group in self.layout if (scales := self._scales_of(group)) is not None}
         widths = {group: sum(members.values()) for group, members in self.layout.items()}
         buffers = {group: task.zeros(width) for group, width in widths.items()}
         self.observations = {g: b for g, b in buffers.items() if task.groups[g].when == "after_reset"}
         self.last_observations = {g: b for g, b in buffers.items() if task.groups[g].when == "before_reset"}
+
+    def _scales_of(self, group: str) -> Tensor | None:
+        """Factors of a group's columns, if there are any."""
+        members = [observation for observation in self._observations if observation.group == group]
+        if all(observation.scale is None for observation in members):
+            return None
+        ones = torch.ones(sum(o.width for o in members), device=self.task.device).split([o.width for o in members])
+        return torch.cat([one if o.scale is None else o.scale for o, one in zip(members, ones, strict=True)])
 
     def _require_groups(self) -> None:
         groups = self.task.groups
@@ -223,7 +239,8 @@ class Program:
         """
         self._run_judge = compiled(self._judge, fullgraph=True, dynamic=False)
         self._run_begin = compiled(self._begin, fullgraph=True, dynamic=False)
-        self._run_turn = compiled(self._turn, fullgraph=True, dynamic=False)
+        if self._commands or self._intervals:  # or nothing happens there
+            self._run_turn = compiled(self._turn, fullgraph=True, dynamic=False)
         self._run_observe = compiled(self._observe, fullgraph=True, dynamic=False)
         self.is_compiled = True
 
@@ -280,10 +297,9 @@ class Program:
         task.episode_step += 1
         task.update()
         task.forget()
-        terminated = self.unstable
-        for term in self._terminations.values():
-            terminated = terminated | term()
-        self.terminated.copy_(terminated)
+        reasons = [term() for term in self._terminations.values()] or [self.unstable]
+        ended = functools.reduce(torch.logical_or, reasons[:-1], self.unstable)
+        torch.logical_or(ended, reasons[-1], out=self.terminated)
         torch.ge(task.episode_step, task.config.episode_steps, out=self.truncated)
         self.truncated.masked_fill_(self.terminated, 0)
         torch.logical_or(self.terminated, self.truncated, out=self.done)
@@ -301,16 +317,14 @@ class Program:
             torch.mul(values, self.weights[:, None], out=self._weighted).masked_fill_(broken, 0.0)
         total = self.task.total_reward(self.weighted_terms).float()
         torch.where(self.unstable, _finite(total), total, out=self.reward)
-        columns = [self.reward[None], self._one[None], self._weighted]
         if self._metrics:
-            metrics = torch.stack([term().float() for term in self._metrics.values()])
+            torch.stack([term().float() for term in self._metrics.values()], out=self._measured)
             if self._tells_ends:
                 broken = broken | (self._at_end[:, None] & ~self.done)
-            columns.append(metrics.masked_fill(broken, 0.0))
-        self._episode += torch.cat(columns).T
-        self._finished.addcmul_(self._episode, self.done.float()[:, None])
-        self._finished_count += self.done
-        self._unstable_count += self.unstable
+            self._measured.masked_fill_(broken, 0.0)
+        self._episode += self._added.T
+        self._finished.addcmul_(self._episode, self.done[:, None])
+        self._ended += self._ends
         self._episode.masked_fill_(self.done[:, None], 0.0)
 
     def _start(self) -> None:
@@ -321,19 +335,18 @@ class Program:
 
     def _restart(self, mask: Tensor, begin: Callable[[Tensor], None], then: Callable[[Tensor], None]) -> None:
         """Let episodes begin in `mask`: `begin` changes the state, and `then` may look at it."""
-        simulator, changed = self.simulator, self._changed
-        changed.copy_(mask)
-        simulator.reset(mask)
+        changed = self._changed.copy_(mask) if self._intervals else mask
+        self.simulator.reset(mask)
         begin(mask)
         if self._commanded_stage is not Stage.NONE:  # commands may look at the new episode's derived state
-            self._settle(self._commanded_stage)
+            self._settle(self._commanded_stage, changed)
         then(mask)
-        self._settle(self._observed_stage)
+        self._settle(self._observed_stage, changed)
 
-    def _settle(self, stage: Stage) -> None:
-        self.simulator.commit_model(self._changed, self.task.rewritten)
-        self.simulator.commit(self._changed)
-        self.simulator.derive(stage, self._changed)
+    def _settle(self, stage: Stage, changed: Tensor) -> None:
+        self.simulator.commit_model(changed, self.task.rewritten)
+        self.simulator.commit(changed)
+        self.simulator.derive(stage, changed)
 
     def _turn(self, mask: Tensor) -> None:
         """From one step to the next: episodes begin in `mask`, and in the others the time of some things has come."""
@@ -355,8 +368,7 @@ class Program:
     def _begin(self, mask: Tensor) -> None:
         task = self.task
         task.episode_step.masked_fill_(mask, 0)
-        for action in (task.action, task.previous_action):
-            action.masked_fill_(mask[:, None], 0.0)
+        task.actions.masked_fill_(mask[:, None], 0.0)
         self._path.begin(mask)
         self._change(mask, *task.beginners, *self._resets.values(), task.begin_actuators)
 
@@ -394,6 +406,8 @@ class Program:
         for group, buffer in buffers.items():
             columns = [o.value(restarted) for o in self._group_members(when) if o.group == group]
             torch.cat(columns, dim=-1, out=buffer)
+            if group in self._scales:
+                buffer.mul_(self._scales[group])
             if when == "before_reset":
                 torch.where(self.unstable[:, None], _finite(buffer), buffer, out=buffer)
             if limit is not None:
@@ -499,11 +513,6 @@ class Program:
         return named
 
 
-def _columns(task: Task, count: int) -> Tensor:
-    """Zeros of shape `[num_envs, count]`, column after column in memory, as terms write them and masks change them."""
-    return torch.zeros(count, task.num_envs, device=task.device).T
-
-
 def _finite(values: Tensor) -> Tensor:
     """`values` with what is not finite replaced by 0."""
     return values.nan_to_num(0.0, posinf=0.0, neginf=0.0)
@@ -562,7 +571,7 @@ class _Interval:
 
 
 class _Observation:
-    """One observation term with its options: noise, then factor, then delay."""
+    """One observation term with its options: noise, then delay; the factor is its group's, for all terms at once."""
 
     def __init__(self, name: str, program: Program) -> None:
         task = program.task
@@ -586,7 +595,7 @@ class _Observation:
         scale = self.task.tensor(self._scale)
         if scale.dim() and scale.shape != (self.width,):
             raise TaskError(f"Observation {self.name!r} has {self.width} columns, but {len(scale)} scales.")
-        self.scale = None if self._scale == 1.0 else scale
+        self.scale = None if self._scale == 1.0 else scale.expand(self.width)
         if self.delay:
             self.history = self.task.zeros(self.delay, self.width)
 
@@ -595,8 +604,6 @@ class _Observation:
         value = self._read()
         if self.noise is not None and self.noise.scale:
             value = value + self.task.noise(self.noise, self.width)
-        if self.scale is not None:
-            value = value * self.scale
         return value if self.history is None else self._delayed(value, self.history, restarted)
 
     def _read(self) -> Tensor:

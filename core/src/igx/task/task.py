@@ -15,7 +15,7 @@ from igx.sim.actuators import Actuator
 from igx.sim.declared import Declared, resolve_settings
 from igx.sim.entities import ArticulationState, GroundPlane
 from igx.sim.simulator import Simulator, rows
-from igx.task.declare import EVENTS, REPEATED_EVENTS, BoundCommand, BoundTerm, Group, Term
+from igx.task.declare import EVENTS, REPEATED_EVENTS, BoundCommand, BoundTerm, Group, SharedTerm, Term
 from igx.task.randoms import RandomPool
 from igx.task.settings import SECTIONS, Sections, registered_term, sections_of, settings_of, taken_from_config
 
@@ -111,12 +111,13 @@ class Task:
         }
         self.rewritten = _written(REPEATED_EVENTS, self.chosen)
         num_actions = sum(actuator.num_actions for actuator in self.actuators.values())
-        self.action = self.zeros(num_actions)
-        self.previous_action = self.zeros(num_actions)
+        self.actions = torch.zeros(2, self.num_envs, num_actions, device=self.device)
+        self.action, self.previous_action = self.actions
         self.episode_step = self.zeros(dtype=torch.long)
         self.terminated = self.zeros(dtype=torch.bool)
         self.mask = self.zeros(dtype=torch.bool)
         self.buffers: dict[str, Tensor] = {}
+        self._shared: dict[Any, BoundTerm] = {}
         self._constants: dict[Any, Any] = {}
         self._uniform = self._pool(lambda numbers: numbers.uniform_(generator=generator))
         self._normal = self._pool(lambda numbers: numbers.normal_(generator=generator))
@@ -168,7 +169,10 @@ class Task:
 
     def uniform(self, low: Any, high: Any, width: int) -> Tensor:
         """Random numbers in [low, high), shape `[num_envs, width]`; bounds are numbers or `[width]`."""
-        return low + (high - low) * self._uniform.take(width)
+        numbers = self._uniform.take(width)
+        if isinstance(low, Tensor) or isinstance(high, Tensor):
+            return low + (high - low) * numbers
+        return torch.rsub(numbers, low, alpha=low - high)  # the same in one operation
 
     def normal(self, mean: Any, std: Any, width: int) -> Tensor:
         """Gaussian random numbers, shape `[num_envs, width]`."""
@@ -184,7 +188,7 @@ class Task:
         """Write `value` into the rows of `buffer` that the running term is to change: those of `mask`."""
         where = rows(self.mask, like=buffer)
         if isinstance(value, Tensor):
-            buffer.copy_(torch.where(where, value, buffer))
+            buffer.copy_(torch.where(where, value, buffer))  # which may be another part of the buffer
         else:
             buffer.masked_fill_(where, value)
 
@@ -234,9 +238,18 @@ class Task:
         """A term of this task, added ones included."""
         return self._bound[kind, name]
 
+    def shared(self, term: SharedTerm, arguments: tuple[Any, ...]) -> BoundTerm:
+        """A quantity that is declared in no task, of this task and with all its arguments."""
+        key = (term.key, *arguments)
+        if key not in self._shared:
+            self._shared[key] = BoundTerm(term, self, dict(zip(term.parameters(), arguments, strict=True)))
+        return self._shared[key]
+
     def forget(self) -> None:
         """The state has changed: terms compute anew when asked next."""
         for bound in self._bound.values():
+            bound.forget()
+        for bound in self._shared.values():
             bound.forget()
 
     @property

@@ -1,8 +1,8 @@
 """Timers of commands and interval terms: one countdown in each environment."""
 
-import torch
 from torch import Tensor
 
+from igx.sim.simulator import write_rows
 from igx.task.task import Task
 
 
@@ -26,7 +26,7 @@ class Timer:
 
     def begin(self, where: Tensor) -> None:
         """Begin a new countdown in the environments of `where`, bool `[num_envs]`."""
-        self._left.copy_(torch.where(where, self._drawn(), self._left))
+        write_rows(self._left, self._drawn(), where=where)
 
     def _drawn(self) -> Tensor | float:
         low, high = (max(1.0, round(bound / self._task.step_dt)) for bound in self._bounds)

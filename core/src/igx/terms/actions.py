@@ -1,5 +1,6 @@
 """Terms about what the policy does."""
 
+import torch
 from torch import Tensor
 
 from igx.errors import TaskError
@@ -27,4 +28,4 @@ def action_power(task: Task, scale: float = 1.0, robot: str = "robot") -> Tensor
     if task.action.shape != live.joint_vel.shape:
         joints, actions = live.num_joints, task.action.shape[1]
         raise TaskError(f"action_power needs one action for each joint of {robot!r}: {joints}, not {actions}.")
-    return (task.action * live.joint_vel * scale).abs().sum(-1)
+    return scale * torch.linalg.vector_norm(task.action * live.joint_vel, ord=1, dim=-1)

@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from igx.math import roll, rotate_inverse, upright, yaw
 from igx.task.task import Task
+from igx.terms.root_frame import in_root_frame, root_axes, root_yaw
 
 
 def root_height(task: Task, robot: str = "robot") -> Tensor:
@@ -24,7 +24,7 @@ def root_quat(task: Task, robot: str = "robot") -> Tensor:
 def root_lin_vel_b(task: Task, robot: str = "robot") -> Tensor:
     """Velocity of the root in its own frame [m/s], shape `[num_envs, 3]`."""
     live = task.articulation(robot)
-    return live.root_lin_vel_b
+    return in_root_frame(task, live.root_lin_vel_w, robot)
 
 
 def root_ang_vel_b(task: Task, robot: str = "robot") -> Tensor:
@@ -38,23 +38,20 @@ def root_yaw_roll(task: Task, wrapped: bool = False, robot: str = "robot") -> Te
 
     Each is in [0, 2 pi), as IsaacGymEnvs' ant sees them, or `wrapped` to (-pi, pi], as its humanoid does.
     """
-    live = task.articulation(robot)
-    quat = live.root_quat
-    angles = torch.stack([yaw(quat), roll(quat)], dim=-1)
+    axes = root_axes(task, robot)
+    roll = torch.atan2(axes[2, 1], axes[2, 2])
+    angles = torch.stack([root_yaw(task, robot), roll], dim=-1)
     return angles if wrapped else angles.remainder(2.0 * math.pi)
 
 
 def root_upright(task: Task, robot: str = "robot") -> Tensor:
     """Cosine of the root's tilt from upright."""
-    live = task.articulation(robot)
-    return upright(live.root_quat)
+    return root_axes(task, robot)[2, 2]
 
 
 def projected_gravity(task: Task, robot: str = "robot") -> Tensor:
     """Direction of gravity in the root's frame, shape `[num_envs, 3]`; (0, 0, -1) when upright."""
-    live = task.articulation(robot)
-    down = task.constant(("down",), lambda: task.tensor((0.0, 0.0, -1.0)))
-    return rotate_inverse(live.root_quat, down)
+    return -root_axes(task, robot)[2].T
 
 
 def root_lin_vel_w(task: Task, robot: str = "robot") -> Tensor:

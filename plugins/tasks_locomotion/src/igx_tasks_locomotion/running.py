@@ -6,9 +6,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from igx.math import facing, upright, wrap_to_pi, yaw
+from igx import shared
+from igx.math import wrap_to_pi
 from igx.sim.entities import ArticulationState
 from igx.task.declare import BoundTerm
+from igx.terms.root_frame import root_axes, root_yaw
 
 
 class Runner(Protocol):
@@ -29,6 +31,7 @@ class Runner(Protocol):
         ...
 
 
+@shared
 def to_target(task: Runner) -> Tensor:
     """From the robot to the target in the ground plane [m], shape `[num_envs, 2]`."""
     return task.target - task.robot.root_pos[:, :2]
@@ -45,14 +48,14 @@ def distance(task: Runner) -> Tensor:
 def target_angle(task: Runner, wrapped: bool = False) -> Tensor:  # noqa: FBT001, FBT002  # a term's parameter
     """Direction of the target less the yaw [rad]: of the yaw in [0, 2 pi), or itself wrapped to [-pi, pi)."""
     x, y = to_target(task).unbind(-1)
-    direction, turned = torch.atan2(y, x), yaw(task.robot.root_quat)
+    direction, turned = torch.atan2(y, x), root_yaw(task)
     return wrap_to_pi(direction - turned) if wrapped else direction - turned.remainder(2.0 * math.pi)
 
 
 def heading(task: Runner) -> Tensor:
     """Cosine between where the torso faces and the target's direction in the ground plane."""
-    (along, across), (x, y) = facing(task.robot.root_quat), to_target(task).unbind(-1)
-    return torch.addcmul(along * x, across, y) / task.distance().clamp(min=1e-9)
+    axes, (x, y) = root_axes(task), to_target(task).unbind(-1)
+    return torch.addcmul(axes[0, 0] * x, axes[1, 0], y) / task.distance().clamp(min=1e-9)
 
 
 # Rewards.
@@ -65,7 +68,7 @@ def progress(task: Runner) -> Tensor:
 
 def standing(task: Runner, threshold: float = 0.93) -> Tensor:
     """Whether the torso is level: the cosine of its tilt is above `threshold`."""
-    return (upright(task.robot.root_quat) > threshold).float()
+    return (root_axes(task)[2, 2] > threshold).float()
 
 
 def on_course(task: Runner, threshold: float = 0.8) -> Tensor:
