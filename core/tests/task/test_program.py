@@ -393,8 +393,8 @@ def test_a_shared_quantity_is_computed_once_for_each_state() -> None:
 def test_a_function_that_is_shared_is_computed_once_for_each_task_state_and_arguments() -> None:
     computed: list[float] = []
 
-    @shared
-    def moved(task: Cart, by: float = 1.0) -> Tensor:
+    @shared(by=1.0)
+    def moved(task: Cart, by: float) -> Tensor:
         computed.append(by)
         return task.cart_pos() + by
 

@@ -135,7 +135,7 @@ class SharedTerm(Term):
     def __init__(self, function: TermFunction, arguments: Mapping[str, Any]) -> None:
         super().__init__("shared", function, arguments)
         self.key = f"{function.__module__}.{function.__qualname__}"
-        self._usual = tuple(parameter.default for parameter in self.parameters().values())
+        self._usual = tuple(self.params.get(name, param.default) for name, param in self.parameters().items())
 
     def __call__(self, task: Any, *arguments: Any) -> Any:
         return task.shared(self, (*arguments, *self._usual[len(arguments) :]))()
@@ -280,7 +280,7 @@ def termination(function: TermFunction | None = None, /, *, enabled: Any = True,
 def shared(function: TermFunction | None = None, /, **params: Any) -> Any:
     """Declare a quantity that several terms need; as of all terms, its value is computed once for each state.
 
-    A function that is no task's stays one, which terms of all tasks can call::
+    A function that is no task's stays one, which terms of all tasks can call; its parameters have defaults::
 
         @shared
         def root_axes(task: Task, robot: str = "robot") -> Tensor: ...

@@ -368,7 +368,7 @@ class Program:
     def _begin(self, mask: Tensor) -> None:
         task = self.task
         task.episode_step.masked_fill_(mask, 0)
-        task.actions.masked_fill_(mask[:, None], 0.0)
+        task.recent_actions.masked_fill_(mask[:, None], 0.0)
         self._path.begin(mask)
         self._change(mask, *task.beginners, *self._resets.values(), task.begin_actuators)
 

@@ -37,6 +37,7 @@ class Task:
         action: what was last sent to the actuators, clipped, before noise and delay; 0 after a reset. Shape
             `[num_envs, actions]`.
         previous_action: the one before.
+        recent_actions: both, shape `[2, num_envs, actions]`.
         episode_step: steps since the episode began, shape `[num_envs]`.
         terminated: whether the episode ends in this step other than by time, bool `[num_envs]`.
         rewritten: `MjModel` fields that terms may write in a step.
@@ -51,6 +52,7 @@ class Task:
     step_dt: float
     action: Tensor
     previous_action: Tensor
+    recent_actions: Tensor
     episode_step: Tensor
     terminated: Tensor
     mask: Tensor
@@ -111,8 +113,8 @@ class Task:
         }
         self.rewritten = _written(REPEATED_EVENTS, self.chosen)
         num_actions = sum(actuator.num_actions for actuator in self.actuators.values())
-        self.actions = torch.zeros(2, self.num_envs, num_actions, device=self.device)
-        self.action, self.previous_action = self.actions
+        self.recent_actions = torch.zeros(2, self.num_envs, num_actions, device=self.device)
+        self.action, self.previous_action = self.recent_actions
         self.episode_step = self.zeros(dtype=torch.long)
         self.terminated = self.zeros(dtype=torch.bool)
         self.mask = self.zeros(dtype=torch.bool)
