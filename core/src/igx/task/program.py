@@ -161,11 +161,8 @@ class Program:
 
     def _scales_of(self, group: str) -> Tensor | None:
         """Factors of a group's columns, if there are any."""
-        members = [observation for observation in self._observations if observation.group == group]
-        if all(observation.scale is None for observation in members):
-            return None
-        ones = torch.ones(sum(o.width for o in members), device=self.task.device).split([o.width for o in members])
-        return torch.cat([one if o.scale is None else o.scale for o, one in zip(members, ones, strict=True)])
+        scales = torch.cat([o.scale for o in self._observations if o.group == group])
+        return None if bool((scales == 1.0).all()) else scales
 
     def _require_groups(self) -> None:
         groups = self.task.groups
@@ -575,15 +572,13 @@ class _Observation:
 
     def __init__(self, name: str, program: Program) -> None:
         task = program.task
-        term, options, _ = task.chosen["observation"][name]
+        _, options, _ = task.chosen["observation"][name]
         self.name, self.task, self.term = name, task, task.term("observation", name)
         self.group: str = options["group"]
         self.noise = options["noise"] if options["noise"] is None else NoiseSettings.model_validate(options["noise"])
         self.delay: int = options["delay"]
-        self._scale = options["scale"]
-        self._summary = term.summary
         self.width = 0
-        self.scale: Tensor | None = None
+        self.scale = task.tensor(options["scale"])
         self.history: Tensor | None = None
 
     def open(self) -> None:
@@ -592,10 +587,9 @@ class _Observation:
         if not bool(value.isfinite().all()):
             raise _not_finite(self.name, hint=_joints_without_limits(self.task, ~value.isfinite().all(0)))
         self.width = value.shape[1]
-        scale = self.task.tensor(self._scale)
-        if scale.dim() and scale.shape != (self.width,):
-            raise TaskError(f"Observation {self.name!r} has {self.width} columns, but {len(scale)} scales.")
-        self.scale = None if self._scale == 1.0 else scale.expand(self.width)
+        if self.scale.dim() and self.scale.shape != (self.width,):
+            raise TaskError(f"Observation {self.name!r} has {self.width} columns, but {len(self.scale)} scales.")
+        self.scale = self.scale.expand(self.width)
         if self.delay:
             self.history = self.task.zeros(self.delay, self.width)
 
