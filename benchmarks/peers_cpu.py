@@ -118,7 +118,7 @@ class GymnasiumAnt(Task):
     @remembered
     def torso_x(self) -> Tensor:
         """Where Gymnasium sees the torso [m]: one stage of RK4 late, except where an episode begins."""
-        seen_by_engine = self.simulator.substep_field("xpos")[:, self.robot.root_id, 0]
+        seen_by_engine = self.simulator.substep_field("xpos", [self.robot.root_id])[:, 0, 0]
         return torch.where(self.episode_step == 0, self.robot.root_pos[:, 0], seen_by_engine)
 
     # What the policy sees, in this order: qpos without x and y, then qvel.

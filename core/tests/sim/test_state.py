@@ -237,7 +237,7 @@ def test_what_is_saved_is_a_copy(yard: World) -> None:
 def _tensors(state: dict[str, Any], prefix: str = "") -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     for name, value in state.items():
-        found |= _tensors(value, f"{prefix}{name}/") if isinstance(value, dict) else {prefix + name: value.clone()}
+        found |= _tensors(value, f"{prefix}{name}/") if isinstance(value, dict) else {f"{prefix}{name}": value.clone()}
     return found
 
 

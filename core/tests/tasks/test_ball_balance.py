@@ -50,7 +50,7 @@ def test_the_sensors_show_the_push_of_the_ball_and_its_torque_about_each_of_them
     sensed = tray.env.simulator.field("sensordata").view(1, 3, 3)  # force, torque about the point, the point
     body = tray.task.robot.root_id
     sensed[0, 0], sensed[0, 1] = push, torch.zeros(3)
-    sensed[0, 2] = where + tray.env.simulator.substep_field("xpos")[0, body]
+    sensed[0, 2] = where + tray.env.simulator.substep_field("xpos", [body])[0, 0]
     shown = tray.step().obs["policy"][0, 12:]
     angles = [2 * math.pi / 3 * sensor for sensor in range(3)]
     sensors = torch.tensor([[0.4 * math.cos(angle), 0.4 * math.sin(angle), 0.0] for angle in angles])

@@ -121,8 +121,9 @@ def test_the_feet_are_sensed_in_the_reference_s_order_at_a_tenth() -> None:
     )
     sensed = placed.env.simulator.field("sensordata").view(1, 4, 3, 3)  # foot, then force, torque and point
     sensed[0, 2, 0] = torch.tensor([0.0, 0.0, 30.0])
-    foot = placed.task.robot.root_id + placed.task.robot.body_index("left_back_foot")
-    sensed[0, 2, 2] = placed.env.simulator.substep_field("xpos")[0, foot]
+    robot = placed.task.robot
+    feet = [robot.root_id + robot.body_index(name) for name in robot.wrench_body_names]
+    sensed[0, 2, 2] = placed.env.simulator.substep_field("xpos", feet)[0, 2]
     step = placed.step()
     wrench = step.obs["policy"][0, 28:52].view(4, 6)
     assert wrench[2, :3].norm().item() == pytest.approx(3.0)

@@ -99,10 +99,10 @@ def build(task_class: type[Task], config: Any, *, simulator_class: Any) -> VecEn
     simulator = simulator_class(model, sim, varied=task_class.varied_fields(config.task))
     generator = torch.Generator(device).manual_seed(config.run.seed)
     task = task_class(config.task, scene=scene, simulator=simulator, generator=generator)
-    program = Program(task, simulator)
+    trace = _trace(simulator, config)
+    program = Program(task, simulator, at_end=[trace.write])
     if sim.compile:
         program.compile()
-    trace = _trace(simulator, config)
     return VecEnv(task=task, simulator=simulator, program=program, trace=trace, use_graph=sim.capture)
 
 

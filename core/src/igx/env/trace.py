@@ -29,7 +29,7 @@ class Trace:
         self._ring.index_copy_(0, at, self._qpos[None, : self.num_envs])
         for number, table in enumerate(self._tables):
             self._rows[:, number].index_copy_(0, at, table.row[None, : self.num_envs])
-        self._written += 1
+        self._written.add_(1)
 
     def states(self) -> Tensor:
         """The kept states, oldest first, shape `[steps, num_envs, nq]`."""

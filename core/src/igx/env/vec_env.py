@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from igx.env.capture import Recorded, Unguarded
+from igx.env.capture import Recorded
 from igx.env.trace import Trace
 from igx.errors import SimulatorError, TaskError
 from igx.sim.readout import Readout
@@ -44,7 +44,7 @@ class VecEnv:
         self._episodes: Readout | None = None
         self._overflows: Readout | None = None
         self._restart = program.reset
-        step = _in_full_precision(self._step)
+        step = _in_full_precision(program.step)
         if use_graph and task.device.type == "cuda" and task.capture:
             step = Recorded(
                 step,
@@ -53,8 +53,6 @@ class VecEnv:
                 simulator=simulator,
                 generators=(task.generator,),
             )
-        elif program.is_compiled and task.capture:  # one that can't be captured may change on the host
-            step = Unguarded(step)
         has_few = task.device.type == "cpu" and task.num_envs < _WORTH_SHARING
         self._run = _on_one_thread(step) if has_few else step
 
@@ -107,6 +105,7 @@ class VecEnv:
             raise self._refusal(action)
         self.program.action.copy_(action.detach())
         self._run()
+        self.task.forget()  # what was computed outside of a step
         return self.obs, self.reward, self.terminated, self.truncated, self.last_obs
 
     def _refusal(self, action: object) -> TaskError:
@@ -116,10 +115,6 @@ class VecEnv:
         return TaskError(
             f"An action of {task} is a torch tensor {expected}, not {type(action).__name__}; use torch.as_tensor."
         )
-
-    def _step(self) -> None:
-        self.program.step()
-        self.trace.write()
 
     def mark(self) -> None:
         """Have `episode_metrics` and `overflows` tell, when they are asked next, of what happened until now.

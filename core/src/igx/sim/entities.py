@@ -5,7 +5,6 @@ is that robot's state, one row per environment. Positions are relative to the en
 (w, x, y, z), velocities name their frame: `_w` the world's, `_b` the body's own.
 """
 
-import itertools
 from collections.abc import Mapping, Sequence
 
 import mujoco
@@ -137,8 +136,7 @@ class ArticulationState:
     def _bind_wrench(self) -> None:
         declared, model = self._declared, self._sim.model
         self.wrench_body_names = tuple(declared.wrench_bodies_of(self.body_names))
-        ids = [self.root_id + self.body_names.index(name) for name in self.wrench_body_names]
-        self._wrench_bodies = _rows(ids, device=self._sim.device)
+        self._wrench_bodies = [self.root_id + self.body_names.index(name) for name in self.wrench_body_names]
         columns = [int(model.sensor(declared.wrench_sensor(name)).adr[0]) for name in self.wrench_body_names]
         self._wrench_columns = slice(columns[0], columns[-1] + 9) if columns else slice(0)
 
@@ -264,8 +262,8 @@ class ArticulationState:
         if not self.wrench_body_names:
             raise TaskError(f"{self._declared.name!r} senses no wrench; say which bodies do: wrench_bodies='.*_foot'.")
         sensed = self._sim.field("sensordata")[:, self._wrench_columns].unflatten(1, (-1, 3, 3))
-        origin = self._sim.substep_field("xpos")[:, self._wrench_bodies]
-        frame = self._sim.substep_field("xmat")[:, self._wrench_bodies].unflatten(2, (3, 3))
+        origin = self._sim.substep_field("xpos", self._wrench_bodies)
+        frame = self._sim.substep_field("xmat", self._wrench_bodies).unflatten(2, (3, 3))
         # Component by component, as [3, bodies, num_envs]: multiplying many small matrices takes far longer, and is
         # nothing that torch's compiler could join with what comes before and after.
         force, torque, point = components = sensed.permute(2, 3, 1, 0).contiguous()
@@ -490,14 +488,6 @@ def _require_rows(value: Tensor, *, like: Tensor, columns: str = "") -> None:
 def _broadcasts(value: Tensor, like: Tensor) -> bool:
     sizes = zip(reversed(value.shape), reversed(like.shape), strict=False)
     return value.dim() <= like.dim() and all(given in (1, wanted) for given, wanted in sizes)
-
-
-def _rows(ids: Sequence[int], *, device: torch.device) -> "slice | Tensor":
-    """The rows `ids`: as a slice, which costs nothing, where they are evenly spaced, as legs of a robot mostly are."""
-    steps = {after - before for before, after in itertools.pairwise(ids)} or {1}
-    if ids and len(steps) == 1:
-        return slice(ids[0], ids[-1] + 1, steps.pop())
-    return torch.tensor(ids, dtype=torch.long, device=device)
 
 
 def _span(ids: Sequence[int]) -> slice:

@@ -30,6 +30,7 @@ class MujocoCpu(Simulator):
     """
 
     name: ClassVar[str] = "mujoco-cpu"
+    guards_by_torch: ClassVar[bool] = True
 
     def __init__(self, model: mujoco.MjModel, sim: SimConfig, *, varied: Sequence[str] = ()) -> None:
         if sim.device != "cpu":
@@ -40,8 +41,8 @@ class MujocoCpu(Simulator):
         self._require_real_numbers()
         self._batch = Batch(model, sim.num_envs, sim.threads)
         self._start_row = self._batch.state[0].copy()
-        self._acceleration_columns = _ids(self._is_acceleration)
-        self._nowhere = torch.zeros(sim.num_envs, dtype=torch.bool)
+        self._nowhere, self._restarted = (torch.zeros(sim.num_envs, dtype=torch.bool) for _ in range(2))
+        self._warnings = torch.from_numpy(self._batch.warning)  # kind, and how many since the environment's last reset
         self._derived = Stage.NONE  # how far all environments were derived since the last step
         self._sources: dict[str, Tensor] = {}
         self._model_values = {name: self._batch.expand(name) for name in self.varied}
@@ -69,8 +70,8 @@ class MujocoCpu(Simulator):
         self._derived = derive
         if self._snapshots:  # derived state is the last substep's only as long as nothing newer is computed
             self._advance(Stage.NONE)
-            for name, snapshot in self._snapshots.items():
-                snapshot.copy_(self._source(name))
+            for snapshot in self._snapshots.values():
+                snapshot.values.copy_(self._sources[snapshot.name][:, snapshot.index])
             self._pull(Stage.NONE, Stage.ACCELERATION)
             self.derive(derive)
         else:
@@ -86,25 +87,25 @@ class MujocoCpu(Simulator):
             self._batch.forward(ids, stage)
 
     def unstable(self) -> Tensor:
-        warning = self._batch.warning  # what it was about, and how many since the environment's last reset
+        if not torch.compiler.is_compiling() and self._is_calm():
+            return self._nowhere
+        return super().unstable() | self._warnings[:, :, 1].any(1)
+
+    def _is_calm(self) -> bool:
+        """Whether all are stable, which a glance tells nearly always."""
         qpos, qvel = self._fields["qpos"], self._fields["qvel"]
-        if not warning.any() and _within(qpos, FARTHEST) and _within(qvel, self.max_speed):
-            return self._nowhere  # told at a glance, as nearly always
-        return super().unstable() | torch.from_numpy(warning[:, :, 1].any(axis=1))
+        return not self._batch.warning.any() and _within(qpos, FARTHEST) and _within(qvel, self.max_speed)
 
     def reset(self, mask: Tensor) -> None:
-        ids = _ids(mask)
-        if not len(ids):
-            return
-        self._batch.state[ids] = self._start_row
-        self._batch.warning[ids] = 0
-        for name, value in self._fields.items():
-            if FIELD_STAGE.get(name) in (Stage.NONE, Stage.ACCELERATION):
-                value.numpy()[ids] = self._starts[name].numpy() if name in self._starts else 0.0
-        if "sensordata" in self._fields:
-            self._fields["sensordata"].numpy()[ids[:, None], self._acceleration_columns] = 0.0
+        super().reset(mask)
+        self._restarted.logical_or_(mask)
 
     def commit(self, mask: Tensor) -> None:
+        restarted = _ids(self._restarted)
+        if len(restarted):
+            self._batch.state[restarted] = self._start_row
+            self._batch.warning[restarted] = 0
+            self._restarted.zero_()
         ids = _ids(mask)
         if not len(ids):
             return
@@ -157,7 +158,7 @@ class MujocoCpu(Simulator):
                 "warnings": torch.from_numpy(self._batch.warning.copy()),
             },
             "forces": forces,
-            "snapshots": {name: snapshot.clone() for name, snapshot in self._snapshots.items()},
+            "snapshots": {key: snapshot.values.clone() for key, snapshot in self._snapshots.items()},
             "model": {
                 name: torch.from_numpy(values[:, self._untabled(name)].copy())
                 for name, values in self._model_values.items()
@@ -183,8 +184,8 @@ class MujocoCpu(Simulator):
         self._batch.warning[...] = state["state"]["warnings"].numpy()
         for name, value in state["forces"].items():
             self.field(name).copy_(value)
-        for name, value in state["snapshots"].items():
-            self.substep_field(name).copy_(value)
+        for key, value in state["snapshots"].items():
+            self.substep_field(*key).copy_(value)
 
     def _open(self, name: str) -> Tensor:
         source = self._source(name)
@@ -195,7 +196,7 @@ class MujocoCpu(Simulator):
     def _open_snapshot(self, name: str) -> Tensor:
         source = self._source(name)
         self._forward(Stage.VELOCITY)
-        return source.float().clone()
+        return source.float()
 
     def _source(self, name: str) -> Tensor:
         if name not in self._sources:

@@ -137,8 +137,8 @@ class MujocoGpu(Simulator):
                 with self._sensors(enabled=substep == self.decimation - 1):
                     self._substep()
         self._take_sensors(of_acceleration=True)
-        for name, snapshot in self._snapshots.items():
-            snapshot.copy_(self._engine_field(name))
+        for snapshot in self._snapshots.values():
+            snapshot.values.copy_(self._engine_field(snapshot.name)[:, snapshot.index])
         self.derive(derive)
 
     def _substep(self) -> None:
@@ -168,7 +168,6 @@ class MujocoGpu(Simulator):
     def reset(self, mask: Tensor) -> None:
         super().reset(mask)
         self._engine_field("qacc_warmstart").masked_fill_(mask[:, None], 0.0)
-        self._is_prepared = False
 
     def commit(self, mask: Tensor) -> None:
         del mask  # the task wrote into the engine's own arrays
@@ -336,7 +335,7 @@ class MujocoGpu(Simulator):
         return {
             "state": {name: self._engine_field(name).clone() for name in _STATE},
             "forces": forces,
-            "snapshots": {name: snapshot.clone() for name, snapshot in self._snapshots.items()},
+            "snapshots": {key: snapshot.values.clone() for key, snapshot in self._snapshots.items()},
             "model": {name: self._open_model_field(name)[:, self._untabled(name)].clone() for name in self.varied},
             "rows": self._rows_of_tables(),
         }
@@ -355,8 +354,8 @@ class MujocoGpu(Simulator):
         self._take_sensors(of_acceleration=False)
         for name, value in state["forces"].items():
             self.field(name).copy_(value)
-        for name, value in state["snapshots"].items():
-            self.substep_field(name).copy_(value)
+        for key, value in state["snapshots"].items():
+            self.substep_field(*key).copy_(value)
 
     def _open(self, name: str) -> Tensor:
         if FIELD_STAGE.get(name) in (Stage.POSITION, Stage.VELOCITY) or name == "sensordata":
@@ -365,7 +364,7 @@ class MujocoGpu(Simulator):
         return values.masked_fill(self._is_acceleration, 0.0) if name == "sensordata" else values
 
     def _open_snapshot(self, name: str) -> Tensor:
-        return self._engine_field(name).clone()
+        return self._engine_field(name)
 
     def _engine_field(self, name: str) -> Tensor:
         """Zero-copy view of the engine's array, in the shape that `MjData` gives the field."""

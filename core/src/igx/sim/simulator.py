@@ -14,6 +14,7 @@ after a reset.
 
 import contextlib
 import functools
+import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
@@ -73,6 +74,15 @@ class ModelTable:
     row: Tensor
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """Some columns of a field, as the last substep left them: float32 `values`, of the field's columns `index`."""
+
+    name: str
+    index: slice | Tensor
+    values: Tensor
+
+
 class Simulator(ABC):
     """Physics of `num_envs` copies of one model, read and written through float32 torch tensors.
 
@@ -92,6 +102,8 @@ class Simulator(ABC):
     """
 
     name: ClassVar[str]
+    guards_by_torch: ClassVar[bool] = False
+    """Whether `unstable` is torch's operations alone where torch compiles it."""
 
     def __init__(self, model: mujoco.MjModel, sim: SimConfig, *, varied: Sequence[str] = ()) -> None:
         self.model = model
@@ -115,7 +127,7 @@ class Simulator(ABC):
         self._only_acceleration = bool(self._is_acceleration.all())
         self._sensor_stage = Stage(max(stages[~self._is_acceleration.cpu()].tolist(), default=0))
         self._fields: dict[str, Tensor] = {}
-        self._snapshots: dict[str, Tensor] = {}
+        self._snapshots: dict[tuple[str, tuple[int, ...]], Snapshot] = {}
         self._tables: list[ModelTable] = []
 
     def _constant(self, values: Any) -> Tensor:
@@ -137,12 +149,22 @@ class Simulator(ABC):
         self.stage_read = max(self.stage_read, self._stage_of(name))
         return self._fields[name]
 
-    def substep_field(self, name: str) -> Tensor:
-        """The field `name` as it was when the last substep computed its forces, whatever was derived since."""
-        if name not in self._snapshots:
+    def substep_field(self, name: str, ids: Sequence[int]) -> Tensor:
+        """What the field `name` was when the last substep computed its forces, whatever was derived since.
+
+        Args:
+            name: of the field.
+            ids: of which bodies, joints or the like; it is copied in each step, so ask for no more than is needed.
+
+        Returns:
+            Shape `[num_envs, len(ids), ...]`.
+        """
+        key = (name, tuple(ids))
+        if key not in self._snapshots:
             self._require_offered(name)
-            self._snapshots[name] = self._open_snapshot(name)
-        return self._snapshots[name]
+            index = evenly_spaced(ids, device=self.device)
+            self._snapshots[key] = Snapshot(name, index, self._open_snapshot(name)[:, index].clone())
+        return self._snapshots[key].values
 
     def _stage_of(self, name: str) -> Stage:
         stage = self._sensor_stage if name == "sensordata" else FIELD_STAGE[name]
@@ -164,14 +186,13 @@ class Simulator(ABC):
         """Advance all environments by `decimation` substeps from `ctrl`, then derive up to `derive`."""
 
     def reset(self, mask: Tensor) -> None:
-        """Put the environments in `mask`, bool `[num_envs]`, into their default state: at rest, no force acting."""
+        """Put the environments in `mask`, bool `[num_envs]`, into their default state: at rest, no force acting.
+
+        By torch's operations alone, which may be compiled with the task's; the engine learns of it by `commit`.
+        """
         for name, value in self._fields.items():
             if FIELD_STAGE.get(name) in (Stage.NONE, Stage.ACCELERATION):
-                where = rows(mask, like=value)
-                if name in self._starts:
-                    torch.where(where, self._starts[name], value, out=value)
-                else:
-                    value.masked_fill_(where, 0.0)
+                write_rows(value, self._starts.get(name, 0.0), where=mask)
         if "sensordata" in self._fields:
             where = mask[:, None] if self._only_acceleration else mask[:, None] & self._is_acceleration
             self._fields["sensordata"].masked_fill_(where, 0.0)
@@ -325,6 +346,14 @@ class Simulator(ABC):
         """Release what the engine holds; the simulator is of no use afterwards."""
         self._fields.clear()
         self._snapshots.clear()
+
+
+def evenly_spaced(ids: Sequence[int], *, device: torch.device) -> slice | Tensor:
+    """An index of `ids`: a slice, which costs nothing, where they are evenly spaced, as legs of a robot mostly are."""
+    steps = {after - before for before, after in itertools.pairwise(ids)} or {1}
+    if ids and len(steps) == 1 and min(steps) > 0:
+        return slice(ids[0], ids[-1] + 1, steps.pop())
+    return torch.tensor(ids, dtype=torch.long, device=device)
 
 
 def rows(mask: Tensor, *, like: Tensor) -> Tensor:

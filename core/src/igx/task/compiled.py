@@ -1,11 +1,15 @@
-"""Functions that torch compiles for one object alone."""
+"""Functions that torch compiles for one object alone, or for one set of buffers."""
 
 import inspect
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
+
+_CALLS_BEFORE = 3  # torch may compile twice
 
 
 def compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
@@ -24,3 +28,49 @@ def compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]
     )
     copy.__kwdefaults__ = plain.__kwdefaults__
     return torch.compile(types.MethodType(copy, function.__self__) if inspect.ismethod(function) else copy, **options)
+
+
+class CompiledInPlace:
+    """A function that torch compiles as a whole, and that is then called without torch's look at Python.
+
+    Usually that comes before each call: whether everything the function once found is still there; and after it comes
+    all that the function writes in Python. For small tensors on a CPU both take longer than the work. So after some
+    calls what torch has made runs by itself, on the tensors that it was given last: as with a CUDA graph, everything
+    has to stay where it is, and numbers on the host keep their value.
+
+    Args:
+        function: works on fixed buffers; what it makes beside is of no use afterwards. If it is kept in spite of that,
+            every call goes through torch.
+        options: of torch's compiler.
+    """
+
+    def __init__(self, function: Callable[[], None], *, options: dict[str, Any] | None = None) -> None:
+        self._options = options
+        self._checked = compiled(function, fullgraph=True, dynamic=False, backend=self._make)
+        self._direct: Callable[[], object] | None = None
+        self._calls = 0
+
+    def __call__(self) -> None:
+        """Run the function; the first calls compile it."""
+        if self._direct is not None and self._calls >= _CALLS_BEFORE:
+            self._direct()
+            return
+        self._calls += 1
+        self._checked()
+
+    def _make(self, graph: torch.fx.GraphModule, inputs: list[Any]) -> Callable[..., Any]:
+        from torch._inductor import compile as compile_graph  # takes a second to import
+
+        made: Any = compile_graph(graph, inputs, options=self._options)
+
+        def run(*tensors: Tensor) -> Sequence[Tensor]:
+            results = made(*tensors)
+            self._direct = partial(made, *tensors) if _memory(results) <= _memory(tensors) else None
+            return results
+
+        return run
+
+
+def _memory(tensors: Sequence[Tensor]) -> set[int]:
+    """Where the values of `tensors` lie."""
+    return {tensor.untyped_storage().data_ptr() for tensor in tensors}

@@ -8,9 +8,11 @@ The order inside a step is the same on every engine::
 """
 
 import functools
+import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,7 +24,7 @@ from igx.sim.entities import ArticulationState
 from igx.sim.readout import Readout
 from igx.sim.simulator import Simulator, Stage, rows
 from igx.task.actions import ActionPath
-from igx.task.compiled import compiled
+from igx.task.compiled import CompiledInPlace, compiled
 from igx.task.declare import BoundCommand, BoundTerm
 from igx.task.task import Task
 from igx.task.timer import Timer
@@ -46,8 +48,26 @@ class TermInfo:
     summary: str
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A part of what follows the physics; `by_torch` if it is torch's operations alone, which can be compiled."""
+
+    run: Callable[[], object]
+    by_torch: bool = True
+
+
+def _run(parts: Iterable[_Part]) -> None:
+    for part in parts:
+        part.run()
+
+
 class Program:
     """A task's step. Building it runs every term once: widths, stages and the number of random numbers are measured.
+
+    Args:
+        task: the task.
+        simulator: its physics.
+        at_end: torch operations of others with which each step ends.
 
     Attributes:
         layout: width of each observation term, by group.
@@ -62,7 +82,7 @@ class Program:
     """
 
     @torch.no_grad()  # a task may have networks of its own; what they give is not learned through
-    def __init__(self, task: Task, simulator: Simulator) -> None:
+    def __init__(self, task: Task, simulator: Simulator, *, at_end: Sequence[Callable[[], None]] = ()) -> None:
         self.task, self.simulator = task, simulator
         self._rewards, self._terminations = self._terms("reward"), self._terms("termination")
         self._metrics, self._remembered = self._terms("metric"), self._terms("remembered")
@@ -83,8 +103,6 @@ class Program:
         self._ends = torch.zeros(2, task.num_envs, dtype=torch.bool, device=task.device)
         self.done, self.unstable = self._ends
         self.terminated, self.truncated = task.terminated, torch.zeros_like(self.done)
-        self._run_judge, self._run_begin = self._judge, self._begin
-        self._run_turn, self._run_observe = self._turn, self._observe
         self.is_compiled = False
         buffers_of_setup = {name: buffer.clone() for name, buffer in task.buffers.items()}
         model_of_setup = {name: simulator.model_field(name).clone() for name in simulator.varied}
@@ -92,11 +110,11 @@ class Program:
         rewards, metrics = (f"reward/{name}" for name in self._rewards), (f"metric/{name}" for name in self._metrics)
         self._columns = ("return", "length", *rewards, *metrics)
         self.episode_columns = (*self._columns, "unstable")
-        at_end = {name: options["at_end"] for name, (_, options, _) in task.chosen["metric"].items()}
-        self._steps_averaged = {f"metric/{name}" for name, is_last in at_end.items() if not is_last}
-        self._at_end = torch.tensor(list(at_end.values()), dtype=torch.bool, device=task.device)
+        of_last_step = {name: options["at_end"] for name, (_, options, _) in task.chosen["metric"].items()}
+        self._steps_averaged = {f"metric/{name}" for name, is_last in of_last_step.items() if not is_last}
+        self._at_end = torch.tensor(list(of_last_step.values()), dtype=torch.bool, device=task.device)
         self._is_averaged = torch.tensor([c in self._steps_averaged for c in self._columns], device=task.device)
-        self._tells_ends = any(at_end.values())
+        self._tells_ends = any(of_last_step.values())
         self._episode, self._finished = (torch.zeros_like(self._added).T for _ in range(2))
         self._ended = torch.zeros(2, task.num_envs, device=task.device)
         self._finished_count, self._unstable_count = self._ended
@@ -108,6 +126,12 @@ class Program:
         self._forget_metrics()
         self._start()
         self.reset()
+        self._parts = [
+            _Part(self._guard, by_torch=simulator.guards_by_torch),
+            _Part(self._judge),
+            *self._restart(self.done, self._turn),
+            *(_Part(end) for end in at_end),
+        ]
 
     def _terms(self, kind: str) -> dict[str, BoundTerm]:
         return {name: self.task.term(kind, name) for name in self.task.chosen[kind]}
@@ -206,8 +230,7 @@ class Program:
             pool.count()
         self._act()
         self._judge()
-        self._restart(self.done, self._begin, self._turn)
-        self.observe(self.done)
+        _run(self._restart(self.done, self._turn))
         for pool in self.task.pools:
             pool.freeze()
 
@@ -230,16 +253,25 @@ class Program:
     # Running.
 
     def compile(self) -> None:
-        """Have torch compile all of the step but the physics; the first steps then take long.
+        """Have torch compile what follows the physics, in as few parts as the engine leaves; the first steps take long.
 
-        Worth it on CUDA, where it makes a few large kernels of hundreds of small ones.
+        It makes a few large kernels of hundreds of small operations.
         """
-        self._run_judge = compiled(self._judge, fullgraph=True, dynamic=False)
-        self._run_begin = compiled(self._begin, fullgraph=True, dynamic=False)
-        if self._commands or self._intervals:  # or nothing happens there
-            self._run_turn = compiled(self._turn, fullgraph=True, dynamic=False)
-        self._run_observe = compiled(self._observe, fullgraph=True, dynamic=False)
+        self._parts = [
+            joined
+            for by_torch, parts in itertools.groupby(self._parts, key=lambda part: part.by_torch)
+            for joined in ([self._compiled(list(parts))] if by_torch else parts)
+        ]
         self.is_compiled = True
+
+    def _compiled(self, parts: Sequence[_Part]) -> _Part:
+        """One part instead of several."""
+
+        def run() -> None:
+            _run(parts)
+
+        is_fixed = self.task.capture  # or it may change on the host
+        return _Part(CompiledInPlace(run) if is_fixed else compiled(run, fullgraph=True, dynamic=False))
 
     @torch.no_grad()
     def step(self) -> None:
@@ -248,12 +280,9 @@ class Program:
             pool.refill()
         self._act()
         self.simulator.step(derive=self._judged_stage)
-        self.unstable.copy_(self.simulator.unstable())
-        self._run_judge()
-        self._restart(self.done, self._run_begin, self._run_turn)
-        self._run_observe(self.done)
+        _run(self._parts)
         for pool in self.task.pools:
-            pool.close()
+            pool.close(is_compiled=self.is_compiled)
 
     def reset(self) -> None:
         """Start a new episode in every environment and forget the running ones."""
@@ -268,15 +297,15 @@ class Program:
         before = [tensor.clone() for tensor in shown]
         self.done.copy_(mask)
         self._episode.masked_fill_(mask[:, None], 0.0)
-        self._restart(self.done, self._begin, self._begin_episodes)
-        self.observe(self.done)
+        _run(self._restart(self.done, self._begin_episodes))
         for tensor, kept in zip(shown, before, strict=True):  # the others' noise and delays stay
             tensor.copy_(torch.where(rows(self.done, like=tensor), tensor, kept))
         self.done.zero_()
 
     def _start_everywhere(self) -> None:
         self.done.copy_(self._everywhere)
-        self._restart(self._everywhere, self._begin, self._begin_episodes)
+        _run(self._renew(self._everywhere, self._begin_episodes))
+        self._settle(Stage.VELOCITY, self._everywhere)
 
     def _act(self) -> None:
         task, limit = self.task, self.task.config.clip_actions
@@ -287,11 +316,15 @@ class Program:
             torch.clamp(self.action, -limit, limit, out=task.action)
         task.apply_action(self._path.send(task.action))
 
+    def _guard(self) -> None:
+        """Where the simulation came to nothing."""
+        self.unstable.copy_(self.simulator.unstable())
+
     def _judge(self) -> None:
         """What the step that was just simulated is worth, and which episodes it ends."""
         task = self.task
         task.forget()
-        task.episode_step += 1
+        task.episode_step.add_(1)
         task.update()
         task.forget()
         reasons = [term() for term in self._terminations.values()] or [self.unstable]
@@ -319,9 +352,9 @@ class Program:
             if self._tells_ends:
                 broken = broken | (self._at_end[:, None] & ~self.done)
             self._measured.masked_fill_(broken, 0.0)
-        self._episode += self._added.T
+        self._episode.add_(self._added.T)
         self._finished.addcmul_(self._episode, self.done[:, None])
-        self._ended += self._ends
+        self._ended.add_(self._ends)
         self._episode.masked_fill_(self.done[:, None], 0.0)
 
     def _start(self) -> None:
@@ -330,15 +363,21 @@ class Program:
         if self.simulator.varied:
             self.simulator.commit_model()
 
-    def _restart(self, mask: Tensor, begin: Callable[[Tensor], None], then: Callable[[Tensor], None]) -> None:
-        """Let episodes begin in `mask`: `begin` changes the state, and `then` may look at it."""
-        changed = self._changed.copy_(mask) if self._intervals else mask
-        self.simulator.reset(mask)
-        begin(mask)
+    def _restart(self, mask: Tensor, then: Callable[[Tensor], None]) -> "list[_Part]":
+        """Let episodes begin in `mask`, and show the state of now: one part after the other."""
+        changed = self._changed if self._intervals else mask
+        settle = _Part(partial(self._settle, self._observed_stage, changed), by_torch=False)
+        observe = _Part(partial(self._observe, mask))
+        if self._observed_stage is Stage.NONE and not self.simulator.tables:  # nothing is seen but what was written
+            return [*self._renew(mask, then), observe, settle]
+        return [*self._renew(mask, then), settle, observe]
+
+    def _renew(self, mask: Tensor, then: Callable[[Tensor], None]) -> "list[_Part]":
+        """Put the environments in `mask` into their first state; `then` may look at it."""
+        parts = [_Part(partial(self.simulator.reset, mask)), _Part(partial(self._begin, mask))]
         if self._commanded_stage is not Stage.NONE:  # commands may look at the new episode's derived state
-            self._settle(self._commanded_stage, changed)
-        then(mask)
-        self._settle(self._observed_stage, changed)
+            parts.append(_Part(partial(self._settle, self._commanded_stage, mask), by_torch=False))
+        return [*parts, _Part(partial(then, mask))]
 
     def _settle(self, stage: Stage, changed: Tensor) -> None:
         self.simulator.commit_model(changed, self.task.rewritten)
@@ -353,7 +392,7 @@ class Program:
             due = interval.due() & ~mask
             self._change(due, interval.term)
             interval.timer.begin(mask | due)
-            self._changed |= due
+            self._changed.logical_or_(due)
 
     def _begin_episodes(self, mask: Tensor) -> None:
         """Episodes begin in `mask`, and nothing happens elsewhere."""
@@ -364,6 +403,8 @@ class Program:
 
     def _begin(self, mask: Tensor) -> None:
         task = self.task
+        if self._intervals:
+            self._changed.copy_(mask)
         task.episode_step.masked_fill_(mask, 0)
         task.recent_actions.masked_fill_(mask[:, None], 0.0)
         self._path.begin(mask)

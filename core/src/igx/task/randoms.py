@@ -45,9 +45,9 @@ class RandomPool:
                 self._fill(self._pool)
             self._cursor = 0
 
-    def close(self) -> None:
-        """End a step: what is asked for outside of one is drawn on the spot."""
-        if self._pool is not None and self._cursor != self._pool.shape[1]:
+    def close(self, *, is_compiled: bool) -> None:
+        """End a step, in which nothing is counted if it is compiled: what is asked for outside is drawn on the spot."""
+        if not is_compiled and self._pool is not None and self._cursor != self._pool.shape[1]:
             raise TaskError(f"A step drew {self._cursor} random columns, but {self._pool.shape[1]} when it was built.")
         self._cursor = None
 

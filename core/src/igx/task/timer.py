@@ -21,7 +21,7 @@ class Timer:
 
     def tick(self) -> Tensor:
         """A step has passed; returns where the time is over, bool `[num_envs]`."""
-        self._left -= 1.0
+        self._left.sub_(1.0)
         return self._left < 0.5
 
     def begin(self, where: Tensor) -> None:
