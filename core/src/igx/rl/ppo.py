@@ -32,10 +32,11 @@ from igx.rl.recurrent import step_by_step
 from igx.rl.rl_games import A2CAgent, policy_kl, swap_and_flatten01
 from igx.rl.stopwatch import Laps, Stopwatch
 from igx.sim.readout import Readout
-from igx.task.compiled import compiled
+from igx.task.compiled import CompiledInPlace, compiled
 
 _NORMALIZERS = ("running_mean_std", "value_mean_std")
 _STEP = 1.5  # factor of one move of an adaptive learning rate
+_COMPILER = {"fallback_random": True}  # the random numbers are the same, compiled or not
 _RECORDED_TOGETHER = 16  # minibatches: a graph of more takes long to make, and gains nothing
 
 
@@ -237,7 +238,7 @@ class Ppo(A2CAgent):
         self.dones.copy_(dones)
         self.episodes.add(rewards[:, 0], shaped[:, 0], self.dones)
         self._clear_rnn_states()
-        self.step += 1
+        self.step.add_(1)
 
     def _continuation(self, infos: dict[str, Tensor]) -> Tensor:
         """What a cut-off episode would have gone on to earn."""
@@ -393,8 +394,8 @@ class Ppo(A2CAgent):
         return loss, {name: [part.detach()] for name, part in extra.items()}
 
     def _compile(self) -> None:
-        """Have torch compile what consists of many small operations; the random numbers stay the same."""
-        for_this = partial(compiled, dynamic=False, options={"fallback_random": True})
+        """Have torch compile what consists of many small operations."""
+        for_this = partial(compiled, dynamic=False, options=_COMPILER)
         self._losses, self._divergence = for_this(self._losses), for_this(self._divergence)
         self.model.forward = for_this(self.model.forward)
 
@@ -449,8 +450,8 @@ class Ppo(A2CAgent):
 
     def _begin_recording(self) -> None:
         """Have everything recorded, or recorded anew after what recordings have fixed was changed."""
-        self._recorded_choice = self._recorded(self._choose_actions, what="Inference")
-        self._recorded_intake = self._recorded(self._take_in_results, what="The end of a step")
+        self._recorded_choice = self._recorded(self._choose_actions, what="Inference", is_whole=True)
+        self._recorded_intake = self._recorded(self._take_in_results, what="The end of a step", is_whole=True)
         self._recorded_dataset = self._recorded(self._make_dataset, what="The end of a rollout")
         self._recorded_updates = self._recorded_parts(self._train_minibatches, self.dataset, what="The update")
         if self.has_central_value:
@@ -458,10 +459,15 @@ class Ppo(A2CAgent):
                 self._train_central_minibatches, self.central_value_net.dataset, what="The central value's update"
             )
 
-    def _recorded(self, function: Callable[[], None], *, what: str) -> Callable[[], None]:
+    def _recorded(self, function: Callable[[], None], *, what: str, is_whole: bool = False) -> Callable[[], None]:
+        """`function` as it runs quickest; one that learns nothing may be compiled as a whole."""
         if self.records:
             return Recorded(function, what=what, device=self.torch_device)
-        return Unguarded(function) if self.is_compiled else function
+        if not self.is_compiled:
+            return function
+        if is_whole and not self.is_rnn:  # torch calls libraries for recurrent layers
+            return CompiledInPlace(function, options=_COMPILER, otherwise=Unguarded(function))
+        return Unguarded(function)
 
     def _recorded_parts(
         self, function: Callable[[int, int], None], dataset: Any, *, what: str

@@ -1,6 +1,7 @@
 """Functions that torch compiles for one object alone, or for one set of buffers."""
 
 import inspect
+import logging
 import types
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -8,6 +9,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+logger = logging.getLogger(__name__)
 
 _CALLS_BEFORE = 3  # torch may compile twice
 
@@ -42,10 +45,17 @@ class CompiledInPlace:
         function: works on fixed buffers; what it makes beside is of no use afterwards. If it is kept in spite of that,
             every call goes through torch.
         options: of torch's compiler.
+        otherwise: called instead where torch can't compile `function` as a whole; without it, that is an error.
     """
 
-    def __init__(self, function: Callable[[], None], *, options: dict[str, Any] | None = None) -> None:
-        self._options = options
+    def __init__(
+        self,
+        function: Callable[[], None],
+        *,
+        options: dict[str, Any] | None = None,
+        otherwise: Callable[[], None] | None = None,
+    ) -> None:
+        self._options, self._otherwise = options, otherwise
         self._checked = compiled(function, fullgraph=True, dynamic=False, backend=self._make)
         self._direct: Callable[[], object] | None = None
         self._calls = 0
@@ -56,7 +66,14 @@ class CompiledInPlace:
             self._direct()
             return
         self._calls += 1
-        self._checked()
+        try:
+            self._checked()
+        except torch._dynamo.exc.Unsupported as error:  # noqa: SLF001  # known before anything was done
+            if self._otherwise is None:
+                raise
+            logger.info("not compiled as a whole: %s", str(error).partition("\n")[0])
+            self._direct, self._calls = self._otherwise, _CALLS_BEFORE
+            self._direct()
 
     def _make(self, graph: torch.fx.GraphModule, inputs: list[Any]) -> Callable[..., Any]:
         from torch._inductor import compile as compile_graph  # takes a second to import

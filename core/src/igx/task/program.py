@@ -67,7 +67,7 @@ class Program:
     Args:
         task: the task.
         simulator: its physics.
-        at_end: torch operations of others with which each step ends.
+        at_end: torch's operations of others, done when a step has come to its new state.
 
     Attributes:
         layout: width of each observation term, by group.
@@ -129,8 +129,7 @@ class Program:
         self._parts = [
             _Part(self._guard, by_torch=simulator.guards_by_torch),
             _Part(self._judge),
-            *self._restart(self.done, self._turn),
-            *(_Part(end) for end in at_end),
+            *self._restart(self.done, self._turn, at_end=at_end),
         ]
 
     def _terms(self, kind: str) -> dict[str, BoundTerm]:
@@ -363,16 +362,18 @@ class Program:
         if self.simulator.varied:
             self.simulator.commit_model()
 
-    def _restart(self, mask: Tensor, then: Callable[[Tensor], None]) -> "list[_Part]":
+    def _restart(
+        self, mask: Tensor, then: Callable[[Tensor], None], *, at_end: Sequence[Callable[[], None]] = ()
+    ) -> list[_Part]:
         """Let episodes begin in `mask`, and show the state of now: one part after the other."""
         changed = self._changed if self._intervals else mask
         settle = _Part(partial(self._settle, self._observed_stage, changed), by_torch=False)
-        observe = _Part(partial(self._observe, mask))
+        observe = [_Part(partial(self._observe, mask)), *map(_Part, at_end)]
         if self._observed_stage is Stage.NONE and not self.simulator.tables:  # nothing is seen but what was written
-            return [*self._renew(mask, then), observe, settle]
-        return [*self._renew(mask, then), settle, observe]
+            return [*self._renew(mask, then), *observe, settle]
+        return [*self._renew(mask, then), settle, *observe]
 
-    def _renew(self, mask: Tensor, then: Callable[[Tensor], None]) -> "list[_Part]":
+    def _renew(self, mask: Tensor, then: Callable[[Tensor], None]) -> list[_Part]:
         """Put the environments in `mask` into their first state; `then` may look at it."""
         parts = [_Part(partial(self.simulator.reset, mask)), _Part(partial(self._begin, mask))]
         if self._commanded_stage is not Stage.NONE:  # commands may look at the new episode's derived state
