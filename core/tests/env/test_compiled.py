@@ -13,6 +13,15 @@ def twice_there(task: igx.Task, robot: str = "robot") -> Tensor:
     return 2.0 * task.articulation(robot).joint_pos[:, 0]
 
 
+class Resting(igx.Task):
+    """A cart that is pushed, and asks where it is."""
+
+    robot = igx.Articulation("cartpole")
+    effort = igx.JointEffort(robot, joints="slider_to_cart", scale=10.0)
+    seen = igx.observation(lambda task: task.robot.joint_pos)
+    place = igx.metric(lambda task: 0.5 * twice_there(task))
+
+
 class Sliding(igx.Task):
     """A cart whose rewards change on the host, as those of a task may that is not captured."""
 
@@ -84,3 +93,12 @@ def test_a_compiled_task_that_is_not_captured_may_change_on_the_host() -> None:
     assert twice_there(placed.task).equal(2.0 * placed.task.robot.joint_pos[:, 0])  # not what compiled code has asked
     placed.task.bonus = 2.0
     assert placed.step().reward.tolist() == [2.0, 2.0]
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_who_asks_a_compiled_task_between_steps_hears_of_the_state_of_now() -> None:
+    placed = static(Resting, num_envs=2, sim={"compile": True})
+    for place in range(6):
+        placed.task.robot.joint_pos[:, 0] = float(place)
+        placed.step()
+        assert twice_there(placed.task).tolist() == [2.0 * place] * 2

@@ -426,7 +426,7 @@ def test_a_second_ctrl_c_ends_a_run_at_once(start: Callable[[], "subprocess.Pope
     output, complaints = process.communicate(timeout=60)
     was_killed = process.returncode == -signal.SIGINT  # by the third one, while it still wrote down how it ended
     assert "interrupted" in output or "KeyboardInterrupt" in complaints or was_killed
-    assert not list((tmp_path / "a" / "nn").glob("*.part"))
+    assert was_killed or not list((tmp_path / "a" / "nn").glob("*.part"))
 
 
 @pytest.mark.parametrize(("agent", "advice"), [("ppo", "ppo.central_value={} makes"), ("sac", "only PPO has")])

@@ -41,10 +41,10 @@ def command(*, tasks: tuple[str, ...], device: str | None, overrides: tuple[str,
         for task in tasks
     ]
 
-    from igx.rl.compiling import with_compilation_decided
+    from igx.rl.long_runs import sped_up
     from igx.rl.warmup import caches, compiles, warm_up
 
-    for task, config in zip(tasks, map(with_compilation_decided, configs), strict=True):
+    for task, config in zip(tasks, map(sped_up, configs), strict=True):
         if not compiles(config):
             render.text(f"{task}: nothing to compile for {config.sim.simulator} on the {config.sim.device.upper()}.")
             continue

@@ -88,8 +88,8 @@ class SimConfig(Config):
     compile: bool | None = Field(
         default=None,
         description="Compile the task's step with torch.compile, and networks and losses with it (ppo.compile): "
-        "training on a GPU takes a sixth less time, its start 10 s longer, the first one 30 s; null does where that "
-        "pays, in training runs on a GPU of 100 million steps and more.",
+        "training takes a sixth less time, its start 10 s longer, the first one 40 s; null does where that pays, in "
+        "training runs of 100 million steps and more on a GPU, and PPO's of 3 million and more on a CPU.",
     )
 
 

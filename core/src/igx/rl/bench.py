@@ -92,6 +92,7 @@ class Measurement:
     ls_iterations: int
     cone: str
     compiled: bool
+    mixed_precision: bool
     torch_threads: int
     versions: dict[str, str | None]
     date: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%S%z"))
@@ -292,6 +293,7 @@ def _measurement(
         ls_iterations=int(option.ls_iterations),
         cone=_short(mujoco.mjtCone(option.cone).name, "mjCONE_"),
         compiled=bool(config.sim.compile),
+        mixed_precision=bool(getattr(config.agent, "mixed_precision", False)),
         torch_threads=epochs.torch_threads,
         versions=_versions(),
     )

@@ -466,7 +466,7 @@ class Ppo(A2CAgent):
         if not self.is_compiled:
             return function
         if is_whole and not self.is_rnn:  # torch calls libraries for recurrent layers
-            return CompiledInPlace(function, options=_COMPILER, otherwise=Unguarded(function))
+            return CompiledInPlace(function, what=what, options=_COMPILER, otherwise=Unguarded(function))
         return Unguarded(function)
 
     def _recorded_parts(

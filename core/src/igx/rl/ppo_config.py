@@ -251,10 +251,10 @@ class PpoConfig(UpdateConfig):
         default=None,
         description="Compile the networks and losses with torch.compile; null does as sim.compile does for the task.",
     )
-    mixed_precision: bool = Field(
-        default=False,
-        description="Update in bfloat16 where that is safe; on CPUs that compute in it (avx512_bf16, amx_bf16) a third "
-        "faster. rl-games-ppo does so on CUDA only.",
+    mixed_precision: bool | None = Field(
+        default=None,
+        description="Update in bfloat16 where that is safe; null does in training runs of 3 million steps and more on "
+        "a CPU that computes in it (avx512_bf16, amx_bf16). rl-games-ppo does so on CUDA only.",
     )
     epochs_between_resets: int = Field(
         default=0, ge=0, description="Reset all environments every so many epochs; 0 for never."

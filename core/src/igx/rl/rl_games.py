@@ -200,7 +200,7 @@ def params(config: RunConfig, env: VecEnv, *, algo: str) -> Params:
             **_rollout(ppo, recurrent=_is_recurrent(config)),
             **_losses(ppo, env.device),
             "capture": ppo.capture,
-            "bfloat16": ppo.mixed_precision,  # on the CPU, too, where rl_games knows no mixed precision
+            "bfloat16": bool(ppo.mixed_precision),  # on the CPU, too, where rl_games knows no mixed precision
             "compile": bool(config.sim.compile) if ppo.compile is None else ppo.compile,
             **_schedule(ppo),
             **_central_value(ppo.central_value, num_envs=env.num_envs, horizon=ppo.horizon),
@@ -460,7 +460,7 @@ def _losses(ppo: PpoConfig, device: torch.device) -> Params:
         "normalize_advantage": ppo.normalize_advantage,
         "normalizer_updates": ppo.normalizer_updates,
         "freeze_critic": ppo.freeze_value_normalizer,
-        "mixed_precision": ppo.mixed_precision and device.type == "cuda",
+        "mixed_precision": bool(ppo.mixed_precision) and device.type == "cuda",
         "use_diagnostics": ppo.diagnostics,
     }
 

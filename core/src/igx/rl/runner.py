@@ -14,8 +14,8 @@ from igx.errors import IgxError, RunError, TaskError
 from igx.plugins import Plugins
 from igx.rl import checkpoints
 from igx.rl.agents import Agent
-from igx.rl.compiling import with_compilation_decided
 from igx.rl.evaluator import Evaluator
+from igx.rl.long_runs import sped_up
 from igx.rl.origin import refuse_foreign
 from igx.rl.policy import make_agent
 from igx.rl.resumption import Epochs, newest_whole, with_end
@@ -68,7 +68,7 @@ def train(composed: Composed, *, plugins: Plugins, display: Display, make_env: E
         IgxError: something asked for can't be had; nothing is left behind.
         RunFailure: the disk is full, or the policy diverged; the checkpoints written before are there.
     """
-    config = with_compilation_decided(composed.config)
+    config = sped_up(composed.config)
     means = _Means.of(config, plugins=plugins, display=display, make_env=make_env)
     start = config.run.checkpoint
     state = checkpoints.load(start, device=config.sim.device) if start is not None else None
@@ -109,7 +109,7 @@ def resume(
     with folder.claimed():
         path, state = newest_whole(folder, device=composed.config.sim.device)
         settings = with_end(composed.config, epochs, reached=state, run=folder.path)
-        config = with_compilation_decided(settings)
+        config = sped_up(settings)
         means = _Means.of(config, plugins=plugins, display=display, make_env=make_env)
 
         def go_on(supervisor: Supervisor) -> None:

@@ -30,7 +30,7 @@ class MujocoCpu(Simulator):
     """
 
     name: ClassVar[str] = "mujoco-cpu"
-    guards_by_torch: ClassVar[bool] = True
+    is_read_by_torch: ClassVar[bool] = True
 
     def __init__(self, model: mujoco.MjModel, sim: SimConfig, *, varied: Sequence[str] = ()) -> None:
         if sim.device != "cpu":
@@ -63,24 +63,33 @@ class MujocoCpu(Simulator):
         home = self.model.opt if name.startswith("opt.") else self.model
         return np.asarray(getattr(home, name.removeprefix("opt."))).dtype.kind == "f"
 
-    def step(self, derive: Stage = Stage.NONE) -> None:
+    def advance(self, derive: Stage) -> None:
         for name in _INPUTS:
             if name in self._fields:
                 self._sources[name].copy_(self._fields[name])
         self._derived = derive
-        if self._snapshots:  # derived state is the last substep's only as long as nothing newer is computed
-            self._advance(Stage.NONE)
-            for snapshot in self._snapshots.values():
-                snapshot.values.copy_(self._sources[snapshot.name][:, snapshot.index])
-            self._pull(Stage.NONE, Stage.ACCELERATION)
-            self.derive(derive)
-        else:
-            self._advance(derive)
-            self._pull(Stage.NONE, Stage.ACCELERATION, *_up_to(derive))
-
-    def _advance(self, derive: Stage) -> None:
         with _running_engine():
-            self._batch.step(nstep=self.decimation, stage=derive)
+            if not self._derives_anew(derive):
+                self._batch.step(nstep=self.decimation, stage=derive)
+                return
+            self._batch.step(nstep=self.decimation, stage=Stage.NONE)
+            self._fetch_last_substep()
+            self._batch.forward(None, derive)
+
+    def fetch(self, derive: Stage) -> None:
+        if not self._derives_anew(derive):
+            self._fetch_last_substep(*_up_to(derive))
+        else:
+            self._pull(*_up_to(derive))
+
+    def _derives_anew(self, derive: Stage) -> bool:
+        """Whether derived state is needed twice: the last substep's, and that of the new state."""
+        return bool(self._snapshots) and derive is not Stage.NONE
+
+    def _fetch_last_substep(self, *derived: Stage) -> None:
+        for snapshot in self._snapshots.values():
+            snapshot.values.copy_(self._sources[snapshot.name][:, snapshot.index])
+        self._pull(Stage.NONE, Stage.ACCELERATION, *derived)
 
     def _forward(self, stage: Stage, ids: _Ids | None = None) -> None:
         with _running_engine():

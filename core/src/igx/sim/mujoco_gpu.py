@@ -131,7 +131,7 @@ class MujocoGpu(Simulator):
         repeated = value.expand(self.num_envs, *value.shape[1:]).contiguous()
         setattr(options, name, wp.from_torch(repeated, dtype=shared.dtype))
 
-    def step(self, derive: Stage = Stage.NONE) -> None:
+    def advance(self, derive: Stage) -> None:
         with self.launching():
             for substep in range(self.decimation):
                 with self._sensors(enabled=substep == self.decimation - 1):

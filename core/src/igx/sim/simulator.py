@@ -102,8 +102,8 @@ class Simulator(ABC):
     """
 
     name: ClassVar[str]
-    guards_by_torch: ClassVar[bool] = False
-    """Whether `unstable` is torch's operations alone where torch compiles it."""
+    is_read_by_torch: ClassVar[bool] = False
+    """Whether `fetch` and `unstable` are torch's operations alone where torch compiles them."""
 
     def __init__(self, model: mujoco.MjModel, sim: SimConfig, *, varied: Sequence[str] = ()) -> None:
         self.model = model
@@ -181,9 +181,23 @@ class Simulator(ABC):
 
     # What the environment calls.
 
-    @abstractmethod
     def step(self, derive: Stage = Stage.NONE) -> None:
         """Advance all environments by `decimation` substeps from `ctrl`, then derive up to `derive`."""
+        self.advance(derive)
+        self.fetch(derive)
+
+    @abstractmethod
+    def advance(self, derive: Stage) -> None:
+        """Do what `step` does, in the engine; not all fields need show it."""
+
+    def fetch(self, derive: Stage) -> None:
+        """Have all fields show what `advance` has come to, which was told to derive up to `derive`."""
+        del derive
+
+    @property
+    def num_open(self) -> int:
+        """How many fields and snapshots have been asked for so far."""
+        return len(self._fields) + len(self._snapshots)
 
     def reset(self, mask: Tensor) -> None:
         """Put the environments in `mask`, bool `[num_envs]`, into their default state: at rest, no force acting.

@@ -13,6 +13,9 @@ class StaticSimulator(MujocoCpu):
 
     name: ClassVar[str] = "static"
 
-    def step(self, derive: Stage = Stage.NONE) -> None:
+    def advance(self, derive: Stage) -> None:
         self.commit(torch.ones(self.num_envs, dtype=torch.bool))
         self.derive(derive)
+
+    def fetch(self, derive: Stage) -> None:
+        pass  # what was written stands

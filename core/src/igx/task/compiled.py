@@ -2,9 +2,11 @@
 
 import inspect
 import logging
+import re
 import types
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -44,18 +46,23 @@ class CompiledInPlace:
     Args:
         function: works on fixed buffers; what it makes beside is of no use afterwards. If it is kept in spite of that,
             every call goes through torch.
+        what: names it in the log.
+        is_fixed: whether everything stays where it is; otherwise every call goes through torch.
         options: of torch's compiler.
-        otherwise: called instead where torch can't compile `function` as a whole; without it, that is an error.
+        otherwise: called instead where torch can't compile `function` as a whole; by default the function as it is.
     """
 
     def __init__(
         self,
         function: Callable[[], None],
         *,
+        what: str,
+        is_fixed: bool = True,
         options: dict[str, Any] | None = None,
         otherwise: Callable[[], None] | None = None,
     ) -> None:
-        self._options, self._otherwise = options, otherwise
+        self._what, self._is_fixed, self._options = what, is_fixed, options
+        self._otherwise = otherwise or function
         self._checked = compiled(function, fullgraph=True, dynamic=False, backend=self._make)
         self._direct: Callable[[], object] | None = None
         self._calls = 0
@@ -68,10 +75,10 @@ class CompiledInPlace:
         self._calls += 1
         try:
             self._checked()
-        except torch._dynamo.exc.Unsupported as error:  # noqa: SLF001  # known before anything was done
-            if self._otherwise is None:
+        except Exception as error:
+            if not _is_torchs(error):
                 raise
-            logger.info("not compiled as a whole: %s", str(error).partition("\n")[0])
+            logger.warning("%s can't be compiled as a whole: %s", self._what, _in_one_line(error))
             self._direct, self._calls = self._otherwise, _CALLS_BEFORE
             self._direct()
 
@@ -82,10 +89,25 @@ class CompiledInPlace:
 
         def run(*tensors: Tensor) -> Sequence[Tensor]:
             results = made(*tensors)
-            self._direct = partial(made, *tensors) if _memory(results) <= _memory(tensors) else None
+            has_no_results = _memory(results) <= _memory(tensors)
+            self._direct = partial(made, *tensors) if self._is_fixed and has_no_results else None
             return results
 
         return run
+
+
+def _is_torchs(error: Exception) -> bool:
+    """Whether torch's compiler met something that it can't compile, which it tells before anything is done."""
+    from torch._dynamo.exc import TorchDynamoException  # takes seconds to import
+
+    return isinstance(error, TorchDynamoException)
+
+
+def _in_one_line(error: Exception) -> str:
+    """What torch met, and where; it tells the latter last."""
+    places = re.findall(r'File "(.+?)", line (\d+)', str(error))
+    where = f" ({Path(places[-1][0]).name}:{places[-1][1]})" if places else ""
+    return f"{str(error).partition(chr(10))[0]}{where}"
 
 
 def _memory(tensors: Sequence[Tensor]) -> set[int]:

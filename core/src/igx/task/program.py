@@ -24,7 +24,7 @@ from igx.sim.entities import ArticulationState
 from igx.sim.readout import Readout
 from igx.sim.simulator import Simulator, Stage, rows
 from igx.task.actions import ActionPath
-from igx.task.compiled import CompiledInPlace, compiled
+from igx.task.compiled import CompiledInPlace
 from igx.task.declare import BoundCommand, BoundTerm
 from igx.task.task import Task
 from igx.task.timer import Timer
@@ -103,7 +103,7 @@ class Program:
         self._ends = torch.zeros(2, task.num_envs, dtype=torch.bool, device=task.device)
         self.done, self.unstable = self._ends
         self.terminated, self.truncated = task.terminated, torch.zeros_like(self.done)
-        self.is_compiled = False
+        self.is_compiled, self._num_compiled = False, 0
         buffers_of_setup = {name: buffer.clone() for name, buffer in task.buffers.items()}
         model_of_setup = {name: simulator.model_field(name).clone() for name in simulator.varied}
         self._measure()
@@ -127,10 +127,12 @@ class Program:
         self._start()
         self.reset()
         self._parts = [
-            _Part(self._guard, by_torch=simulator.guards_by_torch),
+            _Part(self._fetch, by_torch=simulator.is_read_by_torch),
+            _Part(self._guard, by_torch=simulator.is_read_by_torch),
             _Part(self._judge),
             *self._restart(self.done, self._turn, at_end=at_end),
         ]
+        self._running_parts = self._parts
 
     def _terms(self, kind: str) -> dict[str, BoundTerm]:
         return {name: self.task.term(kind, name) for name in self.task.chosen[kind]}
@@ -256,12 +258,12 @@ class Program:
 
         It makes a few large kernels of hundreds of small operations.
         """
-        self._parts = [
+        self._running_parts = [
             joined
             for by_torch, parts in itertools.groupby(self._parts, key=lambda part: part.by_torch)
             for joined in ([self._compiled(list(parts))] if by_torch else parts)
         ]
-        self.is_compiled = True
+        self.is_compiled, self._num_compiled = True, self.simulator.num_open
 
     def _compiled(self, parts: Sequence[_Part]) -> _Part:
         """One part instead of several."""
@@ -269,8 +271,8 @@ class Program:
         def run() -> None:
             _run(parts)
 
-        is_fixed = self.task.capture  # or it may change on the host
-        return _Part(CompiledInPlace(run) if is_fixed else compiled(run, fullgraph=True, dynamic=False))
+        what = f"The step of {type(self.task).__name__}"
+        return _Part(CompiledInPlace(run, what=what, is_fixed=self.task.capture))  # or it may change on the host
 
     @torch.no_grad()
     def step(self) -> None:
@@ -278,8 +280,10 @@ class Program:
         for pool in self.task.pools:
             pool.refill()
         self._act()
-        self.simulator.step(derive=self._judged_stage)
-        _run(self._parts)
+        self.simulator.advance(self._judged_stage)
+        if self.is_compiled and self.simulator.num_open != self._num_compiled:
+            self.compile()  # somebody has asked for what the compiled code knows nothing of
+        _run(self._running_parts)
         for pool in self.task.pools:
             pool.close(is_compiled=self.is_compiled)
 
@@ -314,6 +318,9 @@ class Program:
         else:
             torch.clamp(self.action, -limit, limit, out=task.action)
         task.apply_action(self._path.send(task.action))
+
+    def _fetch(self) -> None:
+        self.simulator.fetch(self._judged_stage)
 
     def _guard(self) -> None:
         """Where the simulation came to nothing."""
