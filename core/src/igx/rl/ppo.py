@@ -52,7 +52,9 @@ class Ppo(A2CAgent):
         super().__init__(base_name, params)
         self.torch_device = torch.device(self.ppo_device)
         self.records: bool = self.config.get("capture", True) and self.torch_device.type == "cuda"
-        self.in_bfloat16: bool = self.config.get("bfloat16", False)
+        if self.config.get("bfloat16", False):
+            network = self.model.a2c_network
+            network.forward = _in_bfloat16(network.forward, device=self.torch_device)
         self.updates_once: bool = self.config.get("normalizer_updates") == "once"
         self.bootstraps_terminal: bool = self.config.get("bootstrap") == "terminal"
         self.min_lr: float = self.config.get("min_lr", 1e-6)
@@ -338,9 +340,8 @@ class Ppo(A2CAgent):
 
     def calc_gradients(self, input_dict: dict[str, Any]) -> None:
         """One gradient step; its losses, divergence, means and deviations are in `train_result`."""
-        with torch.amp.autocast(self.torch_device.type, enabled=self.in_bfloat16, dtype=torch.bfloat16):
-            loss, (actor, critic, entropy, bounds), mu, sigma = self._losses(input_dict)
-            loss, self.aux_loss_dict = self._with_auxiliary(loss)
+        loss, (actor, critic, entropy, bounds), mu, sigma = self._losses(input_dict)
+        loss, self.aux_loss_dict = self._with_auxiliary(loss)
         for parameter in self.model.parameters():
             parameter.grad = None
         loss.backward()
@@ -627,6 +628,26 @@ class Ppo(A2CAgent):
         if self.max_epochs != -1 and self.epoch_num >= self.max_epochs:
             return True
         return self.max_frames != -1 and self.frame >= self.max_frames
+
+
+def _in_bfloat16(function: Callable[..., Any], *, device: torch.device) -> Callable[..., Any]:
+    """`function`, computed in bfloat16 where that is safe; what it gives are float32 again.
+
+    A network acts so, and is judged so in the update: if it acted in float32, it would seem to have changed before it
+    has learned anything, the more so the less it explores.
+    """
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with torch.amp.autocast(device.type, dtype=torch.bfloat16):
+            return _as_float32(function(*args, **kwargs))
+
+    return run
+
+
+def _as_float32(values: Any) -> Any:
+    if isinstance(values, (tuple, list)):
+        return tuple(_as_float32(value) for value in values)
+    return values.float() if isinstance(values, Tensor) else values
 
 
 def _as_list(values: Tensor | Sequence[Tensor]) -> Sequence[Tensor]:
