@@ -85,7 +85,7 @@ class MujocoCpu(Simulator):
 
     def _derives_anew(self, derive: Stage) -> bool:
         """Whether derived state is needed twice: the last substep's, and that of the new state."""
-        return bool(self._snapshots) and derive is not Stage.NONE
+        return len(self._snapshots) > 0 and derive != Stage.NONE
 
     def _fetch_last_substep(self, *derived: Stage) -> None:
         for snapshot in self._snapshots.values():
