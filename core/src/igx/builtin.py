@@ -138,7 +138,7 @@ def igx_simulators() -> Iterator[SimulatorSpec]:
         target="igx.sim.mujoco_gpu:MujocoGpu",
         summary="MuJoCo Warp, zero-copy, for CUDA.",
         devices=("cuda", "cpu"),
-        repeats_within=0.1,  # as far as rounding carries, twice: see docs/reproducibility.md
+        repeats_within=0.1,  # over 60 epochs and more: see docs/reproducibility.md
     )
     yield SimulatorSpec(
         name="static",

@@ -46,5 +46,5 @@ def test_another_seed_is_farther_off_than_the_bound(tmp_path: Path) -> None:
 
 
 def test_a_run_is_reproduced_within_what_the_simulator_promises(tmp_path: Path) -> None:
-    folder = train(tmp_path, "ant", "a", epochs=20)
+    folder = train(tmp_path, "ant", "a", epochs=60)
     assert run(["reproduce", str(folder)]) == 0

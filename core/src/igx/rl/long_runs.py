@@ -29,6 +29,16 @@ def sped_up(config: RunConfig) -> RunConfig:
     return _with_precision(_with_compilation(config))
 
 
+def tell(decided: RunConfig, *, asked: RunConfig) -> None:
+    """Say what `sped_up` has decided, and how to have it otherwise."""
+    if decided.sim.compile and asked.sim.compile is None:
+        logger.info("a long run: torch compiles task, networks and losses first, 5 to 40 s (sim.compile=false: don't)")
+    if decided.agent != asked.agent:
+        setting = f"{decided.agent_section}.mixed_precision"
+        if getattr(decided.agent, "mixed_precision", None):
+            logger.info("a long run: this processor trains it in bfloat16 (%s=false: don't)", setting)
+
+
 def _with_compilation(config: RunConfig) -> RunConfig:
     if config.sim.compile is not None:
         return config
@@ -37,8 +47,6 @@ def _with_compilation(config: RunConfig) -> RunConfig:
     fault = compiler_fault(config.sim.device) if pays and is_there else None
     if fault is not None:
         logger.warning("a long run, but not compiled, since torch's compiler does not work here: %s", fault)
-    elif pays:
-        logger.info("a long run: torch compiles task, networks and losses first, 5 to 40 s (sim.compile=false: don't)")
     is_compiled = pays and fault is None
     return config.model_copy(update={"sim": config.sim.model_copy(update={"compile": is_compiled})})
 
@@ -48,8 +56,6 @@ def _with_precision(config: RunConfig) -> RunConfig:
     if not isinstance(ppo, PpoConfig) or ppo.mixed_precision is not None:
         return config
     pays = config.sim.device == "cpu" and _is_long(config) and _computes_in_bfloat16()
-    if pays:
-        logger.info("a long run: this processor trains it in bfloat16 (%s.mixed_precision=false: don't)", section)
     return config.model_copy(update={section: ppo.model_copy(update={"mixed_precision": pays})})
 
 

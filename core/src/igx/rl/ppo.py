@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from igx.env.capture import Recorded, Unguarded
 from igx.rl import checkpoints, optimizers, ppo_state, reporting
@@ -334,7 +334,6 @@ class Ppo(A2CAgent):
 
     def train_actor_critic(self, input_dict: dict[str, Any]) -> tuple[Any, ...]:
         """One gradient step; `input_dict` is one minibatch."""
-        self.set_train()
         self.calc_gradients(input_dict)
         return self.train_result
 
@@ -396,6 +395,9 @@ class Ppo(A2CAgent):
 
     def _compile(self) -> None:
         """Have torch compile what consists of many small operations."""
+        for module in self.model.modules():
+            if isinstance(module, nn.ELU):
+                module.inplace = True  # its gradient then comes from its value, without another exponential
         for_this = partial(compiled, dynamic=False, options=_COMPILER)
         self._losses, self._divergence = for_this(self._losses), for_this(self._divergence)
         self.model.forward = for_this(self.model.forward)

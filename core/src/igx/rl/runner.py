@@ -15,7 +15,7 @@ from igx.plugins import Plugins
 from igx.rl import checkpoints
 from igx.rl.agents import Agent
 from igx.rl.evaluator import Evaluator
-from igx.rl.long_runs import sped_up
+from igx.rl.long_runs import sped_up, tell
 from igx.rl.origin import refuse_foreign
 from igx.rl.policy import make_agent
 from igx.rl.resumption import Epochs, newest_whole, with_end
@@ -69,6 +69,7 @@ def train(composed: Composed, *, plugins: Plugins, display: Display, make_env: E
         RunFailure: the disk is full, or the policy diverged; the checkpoints written before are there.
     """
     config = sped_up(composed.config)
+    tell(config, asked=composed.config)
     means = _Means.of(config, plugins=plugins, display=display, make_env=make_env)
     start = config.run.checkpoint
     state = checkpoints.load(start, device=config.sim.device) if start is not None else None
@@ -110,6 +111,7 @@ def resume(
         path, state = newest_whole(folder, device=composed.config.sim.device)
         settings = with_end(composed.config, epochs, reached=state, run=folder.path)
         config = sped_up(settings)
+        tell(config, asked=settings)
         means = _Means.of(config, plugins=plugins, display=display, make_env=make_env)
 
         def go_on(supervisor: Supervisor) -> None:

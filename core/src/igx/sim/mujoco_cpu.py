@@ -20,7 +20,6 @@ from igx.sim.simulator import FARTHEST, FIELD_STAGE, SET_CONST_INPUTS, Simulator
 
 _Ids = NDArray[np.int64]
 
-_WRITTEN_AT_RESET = ("qpos", "qvel", "act", "mocap_pos", "mocap_quat")
 _INPUTS = ("ctrl", "qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat")  # what physics reads and never writes
 
 
@@ -119,7 +118,7 @@ class MujocoCpu(Simulator):
         ids = _ids(mask)
         if not len(ids):
             return
-        for name in _WRITTEN_AT_RESET:
+        for name in ("qpos", "qvel", "act", *_INPUTS):
             if name in self._fields:
                 self._sources[name].numpy()[ids] = self._fields[name].numpy()[ids]
 
