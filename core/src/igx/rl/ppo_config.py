@@ -254,7 +254,8 @@ class PpoConfig(UpdateConfig):
     mixed_precision: bool | None = Field(
         default=None,
         description="Compute the network in bfloat16 while training; null does so in runs of 3 million steps and more "
-        "on a CPU that computes in it (avx512_bf16, amx_bf16). rl-games-ppo does so on CUDA only.",
+        "on a CPU that computes in it (avx512_bf16, amx_bf16), with layers of 256 units and more. rl-games-ppo does so "
+        "on CUDA only.",
     )
     epochs_between_resets: int = Field(
         default=0, ge=0, description="Reset all environments every so many epochs; 0 for never."
