@@ -16,6 +16,7 @@ class Counter:
 
     def __init__(self) -> None:
         self.total, self.kept = torch.zeros(3), torch.zeros(3)
+        self.summand = 1.0
 
     def add(self) -> None:
         self.total += 1.0
@@ -23,6 +24,10 @@ class Counter:
     def add_and_keep(self) -> None:
         self.total += 1.0
         self.kept = self.total * 2.0
+
+    def add_more_and_more(self) -> None:
+        self.total += self.summand
+        self.summand += 1.0
 
     def add_and_branch(self) -> None:
         self.total += 1.0
@@ -79,6 +84,14 @@ def test_what_does_not_stay_where_it_is_goes_through_torch() -> None:
     counter.total = torch.full((3,), 100.0)
     calls(compiled)
     assert counter.total.tolist() == [100.0 + _CALLS] * 3
+
+
+def test_a_number_that_changes_from_call_to_call_is_not_taken_for_fixed() -> None:
+    counter = Counter()
+    compiled = CompiledInPlace(counter.add_more_and_more, what="Counting")
+    for _ in range(20):  # more than torch keeps variants of a function
+        compiled()
+    assert counter.total.tolist() == [sum(range(1, 21))] * 3
 
 
 def test_it_may_be_called_in_inference_mode_and_by_any_number_of_threads() -> None:

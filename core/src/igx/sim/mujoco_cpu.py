@@ -193,8 +193,7 @@ class MujocoCpu(Simulator):
         self._batch.warning[...] = state["state"]["warnings"].numpy()
         for name, value in state["forces"].items():
             self.field(name).copy_(value)
-        for key, value in state["snapshots"].items():
-            self.substep_field(*key).copy_(value)
+        self._restore_snapshots(state["snapshots"])
 
     def _open(self, name: str) -> Tensor:
         source = self._source(name)

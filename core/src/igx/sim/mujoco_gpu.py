@@ -354,8 +354,7 @@ class MujocoGpu(Simulator):
         self._take_sensors(of_acceleration=False)
         for name, value in state["forces"].items():
             self.field(name).copy_(value)
-        for key, value in state["snapshots"].items():
-            self.substep_field(*key).copy_(value)
+        self._restore_snapshots(state["snapshots"])
 
     def _open(self, name: str) -> Tensor:
         if FIELD_STAGE.get(name) in (Stage.POSITION, Stage.VELOCITY) or name == "sensordata":

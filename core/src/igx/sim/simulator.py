@@ -331,6 +331,11 @@ class Simulator(ABC):
                     f"to another engine than {self.name!r}, or to another number of environments than {self.num_envs}."
                 )
 
+    def _restore_snapshots(self, snapshots: Mapping[Any, Tensor]) -> None:
+        for key, values in snapshots.items():
+            if isinstance(key, tuple):  # older files hold whole fields by name; the next step writes them anew
+                self.substep_field(*key).copy_(values)
+
     def _untabled(self, field: str) -> Any:
         """Index of the columns of a model field that no table gives: only these have to be saved."""
         tables = [table.columns for table in self._tables if field in table.values]

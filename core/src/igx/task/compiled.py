@@ -14,7 +14,8 @@ from torch import Tensor
 
 logger = logging.getLogger(__name__)
 
-_CALLS_BEFORE = 3  # torch may compile twice
+_CALLS_BEFORE = 3
+"""Calls in a row in which torch compiles nothing, after which it is no longer asked."""
 
 
 def compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
@@ -85,6 +86,7 @@ class CompiledInPlace:
     def _make(self, graph: torch.fx.GraphModule, inputs: list[Any]) -> Callable[..., Any]:
         from torch._inductor import compile as compile_graph  # takes a second to import
 
+        self._calls = 0  # this is one of the first calls, or something has changed
         made: Any = compile_graph(graph, inputs, options=self._options)
 
         def run(*tensors: Tensor) -> Sequence[Tensor]:
@@ -98,9 +100,9 @@ class CompiledInPlace:
 
 def _is_torchs(error: Exception) -> bool:
     """Whether torch's compiler met something that it can't compile, which it tells before anything is done."""
-    from torch._dynamo.exc import TorchDynamoException  # takes seconds to import
+    from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException  # takes seconds to import
 
-    return isinstance(error, TorchDynamoException)
+    return isinstance(error, (TorchDynamoException, FailOnRecompileLimitHit))
 
 
 def _in_one_line(error: Exception) -> str:
